@@ -28,12 +28,14 @@ namespace infer {
 
 namespace {
 
-// Linux builds know at most 8192 cores (CONFIG_NR_CPUS on x86); this leaves room and bounds the mask.
+// Linux builds know at most 8192 cores (CONFIG_NR_CPUS on x86); this leaves room and bounds the
+// mask.
 constexpr int kMaxCores = 65536;
 
 Result<void> checkIds(std::span<const int> cores) {
   if (cores.empty()) {
-    return Error{ErrorCode::kBadInput, "cores: expected at least one core id, got an empty list", ""};
+    return Error{ErrorCode::kBadInput, "cores: expected at least one core id, got an empty list",
+                 ""};
   }
   for (const int core : cores) {
     if (core < 0 || core >= kMaxCores) {
@@ -55,9 +57,13 @@ namespace {
 // An affinity mask of as many words as the kernel or the largest id asks for.
 using Mask = std::vector<cpu_set_t>;
 
-std::size_t bytesOf(const Mask& mask) { return mask.size() * sizeof(cpu_set_t); }
+std::size_t bytesOf(const Mask& mask) {
+  return mask.size() * sizeof(cpu_set_t);
+}
 
-std::string reasonOf(int number) { return std::generic_category().message(number); }
+std::string reasonOf(int number) {
+  return std::generic_category().message(number);
+}
 
 std::string joined(const std::vector<int>& cores) {
   std::string text;
@@ -67,7 +73,9 @@ std::string joined(const std::vector<int>& cores) {
   return text;
 }
 
-Error refused(const std::string& what) { return Error{ErrorCode::kDeviceUnavailable, what, ""}; }
+Error refused(const std::string& what) {
+  return Error{ErrorCode::kDeviceUnavailable, what, ""};
+}
 
 // The kernel answers EINVAL while the mask is smaller than its own, so it grows until it fits.
 Result<Mask> currentMask() {
@@ -125,8 +133,8 @@ Result<void> pinThisThread(std::span<const int> cores) {
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
   const Mask mask = maskOf(wanted);
   if (sched_setaffinity(0, bytesOf(mask), mask.data()) != 0) {
-    return refused("cannot run on cores " + joined(wanted) + ": " + reasonOf(errno) + "; allowed: " +
-                   joined(idsIn(before.value())));
+    return refused("cannot run on cores " + joined(wanted) + ": " + reasonOf(errno) +
+                   "; allowed: " + joined(idsIn(before.value())));
   }
   const Result<std::vector<int>> granted = allowedCores();
   if (granted.ok() && granted.value() == wanted) {
@@ -156,12 +164,15 @@ Result<void> pinThisThread(std::span<const int> cores) {
   if (Result<void> valid = checkIds(cores); !valid.ok()) {
     return valid;
   }
-  return Error{ErrorCode::kDeviceUnavailable, "this operating system cannot pin a thread to cores", ""};
+  return Error{ErrorCode::kDeviceUnavailable, "this operating system cannot pin a thread to cores",
+               ""};
 }
 
 #endif
 
-Result<void> pinThisThread(int core) { return pinThisThread(std::span<const int>(&core, 1)); }
+Result<void> pinThisThread(int core) {
+  return pinThisThread(std::span<const int>(&core, 1));
+}
 
 void nameThisThread(std::string_view name) {
   const std::string kept(name.substr(0, 15));

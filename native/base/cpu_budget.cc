@@ -10,13 +10,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <ios>
 #include <iterator>
-#include <limits>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace infer {
@@ -25,7 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-enum class Version { kOne, kTwo };
+enum class Version : std::uint8_t { kOne, kTwo };
 
 // A place in /proc/self/mountinfo where control groups of one hierarchy can be seen.
 struct Mount {
@@ -87,11 +88,11 @@ std::optional<Mount> mountOf(std::string_view line) {
   }
   const std::vector<std::string_view> place = split(line.substr(0, dash), ' ');
   const std::vector<std::string_view> kind = split(line.substr(dash + 3), ' ');
-  if (place.size() < 6 || kind.size() < 3) {
+  if (place.size() < 6 || kind.size() < 2) {
     return std::nullopt;
   }
   const bool two = kind[0] == "cgroup2";
-  if (!two && !(kind[0] == "cgroup" && listHas(kind[2], "cpu"))) {
+  if (!two && !(kind[0] == "cgroup" && listHas(kind.back(), "cpu"))) {
     return std::nullopt;
   }
   return Mount{two ? Version::kTwo : Version::kOne, unescaped(place[3]), unescaped(place[4])};
@@ -144,7 +145,7 @@ class QuotaReader {
     read(mount.version, directory);
     for (const std::string_view name : split(below, '/')) {
       if (name == "..") {
-        continue;  // a group outside this cgroup namespace is not visible
+        return;  // the group lies outside this cgroup namespace and is not visible
       }
       directory /= fs::path(name);
       read(mount.version, directory);
@@ -200,7 +201,7 @@ class QuotaReader {
   // Nothing for a file that is not there; its text without the line end for one that is.
   std::optional<std::string> contentOf(const fs::path& file) {
     std::error_code failure;
-    if (!fs::exists(file, failure)) {
+    if (!fs::exists(file, failure) && !failure) {
       return std::nullopt;
     }
     std::optional<std::string> text = textOf(file);
@@ -237,9 +238,10 @@ std::string counted(std::size_t count, const std::string& noun) {
 }
 
 std::string reasonFor(const CpuBudget& budget, std::size_t allowed, const CpuQuota& quota) {
-  std::string text = counted(allowed, "allowed core");
-  text += std::isinf(quota.cores) ? ", no CPU quota"
-                                  : ", CPU quota " + shortNumber(quota.cores) + " cores";
+  std::string text =
+      std::to_string(budget.cores.size()) + " of " + counted(allowed, "allowed core") + ", ";
+  text += std::isinf(quota.cores) ? "no CPU quota"
+                                  : "CPU quota of " + shortNumber(quota.cores) + " cores";
   if (!quota.problem.empty()) {
     text += " (" + quota.problem + ")";
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much CPU this process may use, from its core mask and cgroup quota, and the lanes that follow.
-// Threads: free functions without shared state; any.
+// How much CPU this process may use, from its core mask and cgroup quota, and the lanes that
+// follow. Threads: free functions without shared state; any.
 #pragma once
 
 #include <filesystem>
