@@ -64,7 +64,10 @@ def write_gray_png(path: Path, pixels: np.ndarray) -> None:
     rows = b"".join(b"\0" + row.tobytes() for row in pixels.astype(np.uint8))  # 0: no row filter
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows, 9))
+        + chunk(b"IEND", b"")
     )
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train models/iris on scikit-learn's bundled iris data; write the model and the held-out reference.
 
-    python3 tools/train_iris.py
+python3 tools/train_iris.py
 """
 
 import numpy as np
