@@ -73,20 +73,17 @@ struct RefusedCase {
   const char* message;  // part of it
 };
 
-const std::vector<RefusedCase>& refusals() {
-  static const std::vector<RefusedCase> all = {
-      {"an empty list is refused", {}, false, ErrorCode::kBadInput, "at least one core"},
-      {"a negative id is refused", {-1}, false, ErrorCode::kBadInput, "-1"},
-      {"an id beyond any host is refused", {65536}, false, ErrorCode::kBadInput, "65536"},
-      {"a core this host lacks is refused", {65535}, false, ErrorCode::kDeviceUnavailable, ""},
-      {"a list of which the host lacks a part is refused, not cut down",
-       {65535},
-       true,
-       ErrorCode::kDeviceUnavailable,
-       ""},
-  };
-  return all;
-}
+const std::vector<RefusedCase> kRefusals = {
+    {"an empty list is refused", {}, false, ErrorCode::kBadInput, "at least one core"},
+    {"a negative id is refused", {-1}, false, ErrorCode::kBadInput, "-1"},
+    {"an id beyond any host is refused", {65536}, false, ErrorCode::kBadInput, "65536"},
+    {"a core this host lacks is refused", {65535}, false, ErrorCode::kDeviceUnavailable, ""},
+    {"a list of which the host lacks a part is refused, not cut down",
+     {65535},
+     true,
+     ErrorCode::kDeviceUnavailable,
+     ""},
+};
 
 void checkRefused(const RefusedCase& row) {
   const std::vector<int> all = allowedHere();
@@ -107,7 +104,7 @@ void checkRefused(const RefusedCase& row) {
 }
 
 const bool kRegistered = [] {
-  for (const RefusedCase& row : refusals()) {
+  for (const RefusedCase& row : kRefusals) {
     check::cases().push_back({row.name, [&row] { checkRefused(row); }});
   }
   return true;

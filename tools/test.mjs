@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `npm test` runs: native tests, then TypeScript tests; the last line is `N passed, N failed`.
+// Flags: --native-only, and --sanitize address|thread for the native tests under that sanitizer.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { mustRun, root, runNativeTests, SANITIZERS } from './native_tests.mjs';
+import { sumTallies, tallyTap } from './tap_tally.mjs';
+
+const tapOutput = join(root, 'build', 'tests.tap');
+
+/** Compiled files of the sources that exist: dist/ may still hold a test whose source is gone. */
+function testFiles() {
+  return readdirSync(join(root, 'test'), { recursive: true })
+    .filter(name => name.endsWith('.test.ts'))
+    .map(name => join('dist', 'test', name.replace(/\.ts$/, '.js')))
+    .sort();
+}
+
+function runTypeScriptTests() {
+  mustRun(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', '.']);
+  mkdirSync(dirname(tapOutput), { recursive: true });
+  rmSync(tapOutput, { force: true });
+  const tap = join('node_modules', 'tap', 'dist', 'esm', 'run.mjs');
+  const options = ['--disable-coverage', '--allow-empty-coverage', '--reporter=base'];
+  const child = spawnSync(
+    process.execPath,
+    [tap, 'run', ...options, `--output-file=${tapOutput}`, ...testFiles()],
+    { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
+  );
+  if (child.error) throw child.error;
+  const tally = tallyTap(readFileSync(tapOutput, 'utf8'));
+  if (child.status !== 0 && tally.failed === 0) {
+    tally.failed = 1;
+    tally.failures.push({ name: `tap ended with status ${child.status}`, details: [] });
+  }
+  return tally;
+}
+
+/** Runs one part; a part that cannot run is one failure, so that the last line is always printed. */
+function attempt(name, part) {
+  try {
+    return part();
+  } catch (error) {
+    return { passed: 0, failed: 1, skipped: 0, failures: [{ name, details: [error.message] }] };
+  }
+}
+
+function main() {
+  const { values } = parseArgs({
+    options: { 'native-only': { type: 'boolean' }, sanitize: { type: 'string', default: '' } },
+  });
+  if (values.sanitize && !SANITIZERS.includes(values.sanitize)) {
+    throw new Error(`--sanitize: expected ${SANITIZERS.join(' or ')}, got ${values.sanitize}`);
+  }
+  const parts = [attempt('native tests', () => runNativeTests(values.sanitize))];
+  if (!values['native-only'] && !values.sanitize) {
+    parts.push(attempt('TypeScript tests', runTypeScriptTests));
+  }
+  const sum = sumTallies(parts);
+  for (const { name, details } of sum.failures) {
+    console.log(`not ok - ${name}\n${details.join('\n')}`);
+  }
+  if (parts.some(part => part.passed + part.failed === 0)) {
+    console.log('not ok - a part without a single result');
+    sum.failed += 1;
+  }
+  if (sum.skipped > 0) console.log(`${sum.skipped} skipped; the reasons are above`);
+  console.log(`${sum.passed} passed, ${sum.failed} failed`);
+  process.exitCode = sum.failed > 0 ? 1 : 0;
+}
+
+main();
