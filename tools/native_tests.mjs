@@ -59,7 +59,7 @@ function tapFromCtest(output) {
       if (printed) return `    ${printed[1]}`;
       const result = /^ *\d+\/\d+ Test +#\d+: (\S+) \.+(.*?)[\d.]+ sec/.exec(line);
       if (!result) return '';
-      const how = result[2].replace(/[*.]/g, '').trim();
+      const how = result[2].replace(/[*.\s]+/g, ' ').trim();
       return how === 'Passed' ? `ok - ${result[1]}` : `not ok - ${result[1]}: ${how}`;
     })
     .join('\n');

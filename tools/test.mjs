@@ -52,7 +52,9 @@ function main() {
     options: { 'native-only': { type: 'boolean' }, sanitize: { type: 'string', default: '' } },
   });
   if (values.sanitize && !SANITIZERS.includes(values.sanitize)) {
-    throw new Error(`--sanitize: expected ${SANITIZERS.join(' or ')}, got ${values.sanitize}`);
+    console.error(`--sanitize: expected ${SANITIZERS.join(' or ')}, got ${values.sanitize}`);
+    process.exitCode = 2;
+    return;
   }
   const parts = [attempt('native tests', () => runNativeTests(values.sanitize))];
   if (!values['native-only'] && !values.sanitize) {
