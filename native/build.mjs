@@ -40,7 +40,9 @@ function build(sanitize) {
   const { status, error } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
   if (error) throw error;
   if (status !== 0) {
-    console.error('The addon did not compile. It needs a C++20 compiler (g++ 12 or later) and CMake 3.18 or later.');
+    console.error(
+      'The addon did not compile. It needs a C++20 compiler (g++ 12 or later) and CMake 3.18 or later.',
+    );
     process.exit(status ?? 1);
   }
   const library = engineLibrary();

@@ -96,7 +96,9 @@ function show(command, args) {
 async function main() {
   const { values } = parseArgs({ options: { fix: { type: 'boolean', default: false } } });
   const biome = join(root, 'node_modules', '@biomejs', 'biome', 'bin', 'biome');
-  const sources = show(process.execPath, [biome, ...(values.fix ? ['check', '--write'] : ['ci'])]);
+  const mode = values.fix ? ['check', '--write'] : ['ci', '--reporter=default'];
+  const colours = process.stdout.isTTY ? 'force' : 'off';
+  const sources = show(process.execPath, [biome, ...mode, `--colors=${colours}`]);
   const tools = findTools();
   const files = [...nativeFiles('native'), ...nativeFiles(join('test', 'native'))];
   const format = values.fix ? ['-i'] : ['--dry-run', '-Werror'];
