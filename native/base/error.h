@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one error type of the native code: a stable code, a message for people, a reason for programs.
-// Threads: values; any.
+// The one error type of the native code: a stable code, a message for people, a reason for
+// programs. Threads: values; any.
 #pragma once
 
 #include <array>
@@ -13,7 +13,8 @@
 
 namespace infer {
 
-// Order is the wire between native code, lib/errors.ts and docs/errors.md; a test compares the three.
+// Order is the wire between native code, lib/errors.ts and docs/errors.md; a test compares the
+// three.
 enum class ErrorCode : std::uint8_t {
   kBadInput,
   kModelNotFound,
@@ -30,10 +31,10 @@ enum class ErrorCode : std::uint8_t {
 };
 
 inline constexpr std::array<std::string_view, 12> kErrorCodeNames = {
-    "INFER_BAD_INPUT",          "INFER_MODEL_NOT_FOUND",    "INFER_MODEL_INVALID",
-    "INFER_MODEL_EXISTS",       "INFER_QUEUE_FULL",         "INFER_DEADLINE",
-    "INFER_CANCELLED",          "INFER_CLOSED",             "INFER_ENGINE_UNAVAILABLE",
-    "INFER_DEVICE_UNAVAILABLE", "INFER_ENGINE_FAILED",      "INFER_INTERNAL",
+    "INFER_BAD_INPUT",          "INFER_MODEL_NOT_FOUND", "INFER_MODEL_INVALID",
+    "INFER_MODEL_EXISTS",       "INFER_QUEUE_FULL",      "INFER_DEADLINE",
+    "INFER_CANCELLED",          "INFER_CLOSED",          "INFER_ENGINE_UNAVAILABLE",
+    "INFER_DEVICE_UNAVAILABLE", "INFER_ENGINE_FAILED",   "INFER_INTERNAL",
 };
 inline constexpr std::size_t kErrorCodeCount = kErrorCodeNames.size();
 
@@ -44,7 +45,8 @@ constexpr std::string_view errorCodeName(ErrorCode code) {
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
   std::string message;  // what was expected, what came, for which name
-  std::string detail;   // optional machine-readable reason within the code, e.g. "wrong-architecture"
+  std::string
+      detail;  // optional machine-readable reason within the code, e.g. "wrong-architecture"
 };
 
 // A value or an Error. `Result<void>` is success or an Error. Reading the wrong one is a bug and
@@ -52,8 +54,10 @@ struct Error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(google-explicit-constructor)
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return state_.index() == 0; }
   T& value() & { return std::get<0>(state_); }
@@ -70,7 +74,8 @@ template <>
 class [[nodiscard]] Result<void> {
  public:
   Result() = default;
-  Result(Error error) : failed_(true), error_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : failed_(true), error_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return !failed_; }
   const Error& error() const& { return error_; }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The whole native test harness: named cases, checks that say where they failed, one TAP-like line a case.
-// Ours because the tests must build on a machine with nothing but a compiler and CMake.
+// The whole native test harness: named cases, checks that say where they failed, one TAP-like line
+// a case. Ours because the tests must build on a machine with nothing but a compiler and CMake.
 #pragma once
 
 #include <cstdio>
@@ -72,4 +72,6 @@ inline int runAll() {
 
 }  // namespace check
 
-int main() { return check::runAll(); }
+int main() {
+  return check::runAll();
+}

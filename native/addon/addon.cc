@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Module entry: what lib/binding.ts can call.
+// Threads: js; initialised once per JS environment.
+#include <napi.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "native/addon/completion.h"
+#include "native/addon/convert.h"
+#include "native/addon/environment.h"
+#include "native/addon/js_error.h"
+#include "native/addon/model_wrap.h"
+#include "native/base/cpu_budget.h"
+#include "native/base/error.h"
+#include "native/engine/registry.h"
+#include "native/scheduler/scheduler.h"
+
+namespace infer::addon {
+namespace {
+
+Napi::Value start(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return atEntry(env, [&]() -> Napi::Value {
+    Environment::of(env).start(env, info[0].As<Napi::Function>(), info[1].As<Napi::Function>());
+    return env.Undefined();
+  });
+}
+
+Napi::Value flush(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return atEntry(env, [&]() -> Napi::Value {
+    Environment::of(env).flush();
+    return env.Undefined();
+  });
+}
+
+Napi::Value devices(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return atEntry(env, [&]() -> Napi::Value {
+    const Scheduler& scheduler = Environment::of(env).scheduler();
+    const CpuBudget& budget = scheduler.budget();
+    const Napi::Object out = Napi::Object::New(env);
+    const Napi::Array cores = Napi::Array::New(env);
+    for (const int core : scheduler.allowedCores()) {
+      cores.Set(cores.Length(), core);
+    }
+    out.Set("cores", cores);
+    out.Set("quota", budget.quota);
+    out.Set("lanes", budget.lanes);
+    out.Set("pinned", budget.pin);
+    out.Set("reason", budget.reason);
+    const Napi::Array engines = Napi::Array::New(env);
+    for (const EngineReport& report : Registry::process().report(toCandidates(info[0]))) {
+      engines.Set(engines.Length(), toJs(env, report));
+    }
+    out.Set("engines", engines);
+    return out;
+  });
+}
+
+// load(request): a promise of a NativeModel; see lib/binding.ts.
+Napi::Value load(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return atEntry(env, [&]() -> Napi::Value {
+    Environment& environment = Environment::of(env);
+    const auto request = info[0].As<Napi::Object>();
+    std::string engine;
+    LoadSpec spec = toLoadSpec(request, engine);
+    spec.engine =
+        orThrow(env, Registry::process().engine(engine, toCandidates(request.Get("libraries"))));
+    const auto deferred = Napi::Promise::Deferred::New(env);
+    const std::shared_ptr<Completion> completion = environment.completion(env);
+    completion->expect(1);
+    environment.scheduler().load(spec, [completion, deferred](Result<ModelHandle> loaded) {
+      // Shared only because std::function copies what it holds; dropped unseen, it gives the model
+      // back.
+      const auto result = std::make_shared<Result<ModelHandle>>(std::move(loaded));
+      completion->post([completion, deferred, result](Napi::Env js) {
+        completion->settled(1);
+        if (result->ok()) {
+          deferred.Resolve(ModelWrap::wrap(js, std::move(*result).value()));
+        } else {
+          deferred.Reject(toJsError(js, result->error()).Value());
+        }
+      });
+    });
+    return deferred.Promise();
+  });
+}
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(
+      std::make_unique<Environment>(env).release());  // Node deletes it with the environment
+  Environment::of(env).modelConstructor = Napi::Persistent(ModelWrap::define(env));
+  exports["start"] = Napi::Function::New(env, start);
+  exports["flush"] = Napi::Function::New(env, flush);
+  exports["devices"] = Napi::Function::New(env, devices);
+  exports["load"] = Napi::Function::New(env, load);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(inference_native, initialise)
+
+}  // namespace infer::addon

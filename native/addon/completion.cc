@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// One wake-up of the JS thread for all that is finished.
+#include "native/addon/completion.h"
+
+#include <napi.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <mutex>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "native/addon/convert.h"
+#include "native/addon/js_error.h"
+#include "native/base/log.h"
+#include "native/base/request.h"
+
+namespace infer::addon {
+namespace {
+
+constexpr std::array<std::string_view, 4> kLevelNames = {"debug", "info", "warn", "error"};
+
+}  // namespace
+
+Completion::Completion(Napi::Env env, Napi::Function completed, Napi::Function log)
+    : completed_(Napi::Persistent(completed)), log_(Napi::Persistent(log)) {
+  const napi_value name = Napi::String::New(env, "inference-native");
+  const napi_status status = napi_create_threadsafe_function(
+      env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, &Completion::onSignal, &wake_);
+  if (status != napi_ok) {
+    throw Napi::Error::New(env);
+  }
+  napi_unref_threadsafe_function(env, wake_);
+}
+
+void Completion::deliver(std::vector<Reply> replies) {
+  const std::lock_guard lock(mutex_);
+  if (wake_ == nullptr) {
+    return;
+  }
+  if (replies_.empty()) {
+    replies_ = std::move(replies);
+  } else {
+    std::move(replies.begin(), replies.end(), std::back_inserter(replies_));
+  }
+  signal();
+}
+
+void Completion::log(const LogLine& line) {
+  const std::lock_guard lock(mutex_);
+  if (wake_ != nullptr && lines_.size() < kMaxLogLines) {
+    lines_.push_back(line);
+    signal();
+  }
+}
+
+bool Completion::post(std::function<void(Napi::Env)> task) {
+  const std::lock_guard lock(mutex_);
+  if (wake_ == nullptr) {
+    return false;
+  }
+  tasks_.push_back(std::move(task));
+  signal();
+  return true;
+}
+
+void Completion::expect(std::size_t answers) {
+  if (expected_ == 0 && answers > 0) {
+    napi_ref_threadsafe_function(completed_.Env(), wake_);
+  }
+  expected_ += answers;
+}
+
+void Completion::settled(std::size_t answers) {
+  expected_ -= answers;
+  if (expected_ == 0 && answers > 0) {
+    napi_unref_threadsafe_function(completed_.Env(), wake_);
+  }
+}
+
+void Completion::close() {
+  std::vector<Reply> replies;
+  std::vector<std::function<void(Napi::Env)>> tasks;
+  {
+    const std::lock_guard lock(mutex_);
+    if (wake_ == nullptr) {
+      return;
+    }
+    napi_release_threadsafe_function(wake_, napi_tsfn_abort);
+    wake_ = nullptr;
+    replies.swap(replies_);
+    tasks.swap(tasks_);
+    lines_.clear();
+  }
+  completed_.Reset();
+  log_.Reset();
+}
+
+void Completion::signal() {
+  if (!signalled_) {
+    signalled_ = true;
+    napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
+  }
+}
+
+void Completion::onSignal(napi_env env, napi_value /*callback*/, void* context, void* /*data*/) {
+  if (env == nullptr) {
+    return;  // the environment is going away; close() has dropped everything
+  }
+  try {
+    static_cast<Completion*>(context)->drain(env);
+  } catch (const Napi::Error& error) {
+    error.ThrowAsJavaScriptException();  // reported by Node as an uncaught exception
+  }
+}
+
+void Completion::drain(Napi::Env env) {
+  std::vector<Reply> replies;
+  std::vector<LogLine> lines;
+  std::vector<std::function<void(Napi::Env)>> tasks;
+  {
+    const std::lock_guard lock(mutex_);
+    signalled_ = false;
+    replies.swap(replies_);
+    lines.swap(lines_);
+    tasks.swap(tasks_);
+  }
+  atEntry(env, [&] {
+    for (const auto& task : tasks) {
+      task(env);
+    }
+    if (!lines.empty()) {
+      report(env, lines);
+    }
+    if (!replies.empty()) {
+      settled(replies.size());
+      resolve(env, replies);
+    }
+  });
+}
+
+void Completion::resolve(Napi::Env env, const std::vector<Reply>& replies) {
+  const Napi::Array ids = Napi::Array::New(env, replies.size());
+  const Napi::Array results = Napi::Array::New(env, replies.size());
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    const auto at = static_cast<std::uint32_t>(i);
+    ids.Set(at, static_cast<double>(replies[i].id));
+    results.Set(at, toJs(env, replies[i].result));
+  }
+  completed_.Call({ids, results});
+}
+
+void Completion::report(Napi::Env env, const std::vector<LogLine>& lines) {
+  const Napi::Array all = Napi::Array::New(env, lines.size());
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const Napi::Array line = Napi::Array::New(env, 3);
+    line.Set(0U,
+             Napi::String::New(env, kLevelNames[static_cast<std::size_t>(lines[i].level)].data()));
+    line.Set(1U, Napi::String::New(env, lines[i].engine));
+    line.Set(2U, Napi::String::New(env, lines[i].message));
+    all.Set(static_cast<std::uint32_t>(i), line);
+  }
+  log_.Call({all});
+}
+
+}  // namespace infer::addon

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Start and end of a JS environment, and the staging of its requests.
+#include "native/addon/environment.h"
+
+#include <napi.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "native/addon/completion.h"
+#include "native/addon/js_error.h"
+#include "native/addon/model_wrap.h"
+#include "native/base/affinity.h"
+#include "native/base/clock.h"
+#include "native/base/cpu_budget.h"
+#include "native/base/error.h"
+#include "native/base/log.h"
+#include "native/base/request.h"
+#include "native/scheduler/queue.h"
+#include "native/scheduler/scheduler.h"
+
+namespace infer::addon {
+namespace {
+
+const SteadyClock& steadyClock() {
+  static const SteadyClock clock;
+  return clock;
+}
+
+std::shared_ptr<Scheduler> processScheduler() {
+  static std::mutex mutex;
+  static std::weak_ptr<Scheduler> shared;  // guarded by mutex
+  const std::lock_guard lock(mutex);
+  auto scheduler = shared.lock();
+  if (!scheduler) {
+    auto cores = allowedCores();
+    std::vector<int> allowed = cores.ok() ? std::move(cores).value() : std::vector<int>{};
+    CpuBudget budget = planLanes(allowed, readCpuQuota());
+    scheduler = std::make_shared<Scheduler>(std::move(allowed), std::move(budget), steadyClock());
+    shared = scheduler;
+  }
+  return scheduler;
+}
+
+}  // namespace
+
+Environment::Environment(Napi::Env /*env*/) {}
+
+Environment& Environment::of(Napi::Env env) {
+  return *env.GetInstanceData<Environment>();
+}
+
+Scheduler& Environment::scheduler() {
+  if (!scheduler_) {
+    scheduler_ = processScheduler();
+  }
+  return *scheduler_;
+}
+
+const std::shared_ptr<Completion>& Environment::completion(Napi::Env env) const {
+  if (!completion_) {
+    throw toJsError(env, {ErrorCode::kInternal, "start() must be called first", {}});
+  }
+  return completion_;
+}
+
+void Environment::start(Napi::Env env, Napi::Function completed, Napi::Function log) {
+  if (completion_) {
+    throw toJsError(env, {ErrorCode::kInternal, "start() was called before", {}});
+  }
+  completion_ = std::make_shared<Completion>(env, completed, log);
+  Log::process().add(completion_);
+  // After the thread-safe function, whose own hook then runs after ours: hooks run in reverse
+  // order.
+  napi_add_env_cleanup_hook(env, &Environment::onEnd, this);
+}
+
+void Environment::stage(ModelWrap* model, std::unique_ptr<Request> request) {
+  completion_->expect(1);
+  staged_.push_back({model, std::move(request)});
+}
+
+void Environment::flush() {
+  std::vector<Staged> staged;
+  staged.swap(staged_);
+  std::size_t at = 0;
+  while (at < staged.size()) {
+    // Runs of one model go together; within a model the order is that of the calls.
+    ModelWrap* const model = staged[at].model;
+    Requests requests;
+    for (; at < staged.size() && staged[at].model == model; ++at) {
+      requests.push_back(std::move(staged[at].request));
+    }
+    scheduler().submit(model->served(), std::move(requests));
+  }
+}
+
+bool Environment::unstage(std::uint64_t id) {
+  return std::erase_if(staged_, [id](const Staged& staged) { return staged.request->id == id; }) >
+         0;
+}
+
+void Environment::onEnd(void* self) {
+  auto& environment = *static_cast<Environment*>(self);
+  environment.staged_.clear();
+  if (environment.completion_) {
+    environment.completion_->close();
+  }
+  const auto models = std::exchange(environment.models, {});
+  for (ModelWrap* model : models) {
+    model->end(environment.completion_.get());
+  }
+  environment.modelConstructor.Reset();
+  // The last environment joins the lanes here: nothing runs once the process starts to take itself
+  // apart.
+  environment.scheduler_.reset();
+}
+
+}  // namespace infer::addon

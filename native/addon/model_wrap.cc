@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// The JS methods of a loaded model.
+#include "native/addon/model_wrap.h"
+
+#include <napi.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "native/addon/completion.h"
+#include "native/addon/convert.h"
+#include "native/addon/environment.h"
+#include "native/addon/js_error.h"
+#include "native/base/clock.h"
+#include "native/base/error.h"
+#include "native/base/request.h"
+#include "native/base/tensor.h"
+#include "native/scheduler/lane.h"
+#include "native/scheduler/scheduler.h"
+#include "native/scheduler/served_model.h"
+
+namespace infer::addon {
+namespace {
+
+constexpr double kNanosecondsPerMillisecond = 1e6;
+
+// Rows that lead every input of a batchable model, and the axes that have to agree within a batch.
+Result<void> measure(Request& request, const Signature& signature) {
+  request.rows = request.inputs.front().shape[0];
+  for (std::size_t i = 0; i < request.inputs.size(); ++i) {
+    const Shape& shape = request.inputs[i].shape;
+    if (shape[0] != request.rows) {
+      return Error{ErrorCode::kBadInput,
+                   "input \"" + signature.inputs[i].name + "\": expected " +
+                       std::to_string(request.rows) + " rows as in \"" +
+                       signature.inputs.front().name + "\", got " + std::to_string(shape[0]),
+                   {}};
+    }
+    request.tail.insert(request.tail.end(), shape.begin() + 1, shape.end());
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Request>> readRequest(const ServedModel& model, const Napi::Value& data,
+                                             const Napi::Value& flatShapes) {
+  const Signature& signature = model.loaded->signature();
+  const std::size_t inputs = signature.inputs.size();
+  const auto arrays = data.As<Napi::Array>();
+  if (arrays.Length() != inputs) {
+    return Error{
+        ErrorCode::kBadInput,
+        "expected " + std::to_string(inputs) + " inputs, got " + std::to_string(arrays.Length()),
+        {}};
+  }
+  auto shapes = toShapes(flatShapes, inputs);
+  if (!shapes.ok()) {
+    return std::move(shapes).error();
+  }
+  auto request = std::make_unique<Request>();
+  request->inputs.reserve(inputs);
+  for (std::size_t i = 0; i < inputs; ++i) {
+    auto tensor = toTensor(signature.inputs[i], arrays[static_cast<std::uint32_t>(i)],
+                           std::move(shapes.value()[i]));
+    if (!tensor.ok()) {
+      return std::move(tensor).error();
+    }
+    request->inputs.push_back(std::move(tensor).value());
+  }
+  if (model.queue.limits().batchable) {
+    if (auto measured = measure(*request, signature); !measured.ok()) {
+      return std::move(measured).error();
+    }
+  }
+  return request;
+}
+
+}  // namespace
+
+Napi::Function ModelWrap::define(Napi::Env env) {
+  return DefineClass(
+      env, "NativeModel",
+      {InstanceMethod<&ModelWrap::submit>("submit"), InstanceMethod<&ModelWrap::cancel>("cancel"),
+       InstanceMethod<&ModelWrap::info>("info"), InstanceMethod<&ModelWrap::stats>("stats"),
+       InstanceMethod<&ModelWrap::close>("close")});
+}
+
+Napi::Object ModelWrap::wrap(Napi::Env env, ModelHandle handle) {
+  Environment& environment = Environment::of(env);
+  const Napi::Object object = environment.modelConstructor.New({});
+  ModelWrap* const self = Unwrap(object);
+  self->handle_ = std::move(handle);
+  self->environment_ = &environment;
+  environment.models.insert(self);
+  return object;
+}
+
+ModelWrap::ModelWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelWrap>(info) {}
+
+ModelWrap::~ModelWrap() {
+  if (environment_ != nullptr) {
+    environment_->models.erase(this);
+  }
+}
+
+void ModelWrap::end(const ReplyChannel* channel) {
+  environment_ = nullptr;
+  if (handle_) {
+    Scheduler::abandon(*handle_, channel);
+    handle_.release([] {});
+  }
+}
+
+void ModelWrap::requireOpen(Napi::Env env) const {
+  if (!handle_) {
+    throw toJsError(env, {ErrorCode::kClosed, "the model is closed", {}});
+  }
+}
+
+// submit(id, data, shapes, deadlineMs): see lib/binding.ts.
+Napi::Value ModelWrap::submit(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return atEntry(env, [&]() -> Napi::Value {
+    requireOpen(env);
+    auto request = orThrow(env, readRequest(*handle_, info[1], info[2]));
+    request->id = static_cast<std::uint64_t>(info[0].As<Napi::Number>().Int64Value());
+    request->channel = environment_->completion(env);
+    const double deadlineMs = info[3].As<Napi::Number>().DoubleValue();
+    if (deadlineMs > 0) {
+      request->deadline =
+          SteadyClock().now() + static_cast<TimeNs>(deadlineMs * kNanosecondsPerMillisecond);
+    }
+    environment_->stage(this, std::move(request));
+    return env.Undefined();
+  });
+}
+
+// cancel(id, late): the answer comes as INFER_DEADLINE when `late`, else as INFER_CANCELLED.
+Napi::Value ModelWrap::cancel(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return atEntry(env, [&]() -> Napi::Value {
+    if (!handle_) {
+      return env.Undefined();
+    }
+    const auto id = static_cast<std::uint64_t>(info[0].As<Napi::Number>().Int64Value());
+    const Error error =
+        info[1].ToBoolean()
+            ? Error{ErrorCode::kDeadline, "the deadline passed before the answer was ready", {}}
+            : Error{ErrorCode::kCancelled, "the request was cancelled", {}};
+    environment_->flush();
+    environment_->scheduler().cancel(*handle_, environment_->completion(env), id, error);
+    return env.Undefined();
+  });
+}
+
+Napi::Value ModelWrap::info(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return atEntry(env, [&]() -> Napi::Value {
+    requireOpen(env);
+    const ServedModel& model = *handle_;
+    const Napi::Object out = toJs(env, model.loaded->signature()).As<Napi::Object>();
+    const Napi::Array lanes = Napi::Array::New(env, model.lanes.size());
+    for (std::size_t i = 0; i < model.lanes.size(); ++i) {
+      lanes.Set(static_cast<std::uint32_t>(i), model.lanes[i]->core().value_or(-1));
+    }
+    const Limits& limits = model.queue.limits();
+    const Napi::Array devices = Napi::Array::New(env, 1);
+    devices.Set(0U, Napi::String::New(env, model.device.name));
+    out.Set("engine", Napi::String::New(env, model.engine));
+    out.Set("devices", devices);
+    out.Set("batchable", limits.batchable);
+    out.Set("maxBatch", static_cast<double>(limits.maxBatch));
+    out.Set("lanes", lanes);
+    return out;
+  });
+}
+
+Napi::Value ModelWrap::stats(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return atEntry(env, [&]() -> Napi::Value {
+    requireOpen(env);
+    const Napi::Object out = toJs(env, handle_->metrics).As<Napi::Object>();
+    out.Set("queueDepth", static_cast<double>(handle_->queue.depth()));
+    out.Set("inFlight", static_cast<double>(handle_->queue.running()));
+    return out;
+  });
+}
+
+// close(): a promise that settles when this handle's share is given back and, if it was the last
+// one, the model's memory is free.
+Napi::Value ModelWrap::close(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return atEntry(env, [&]() -> Napi::Value {
+    const auto deferred = Napi::Promise::Deferred::New(env);
+    if (!handle_) {
+      deferred.Resolve(env.Undefined());
+      return deferred.Promise();
+    }
+    Environment& environment = *std::exchange(environment_, nullptr);
+    environment.flush();
+    environment.models.erase(this);
+    const std::shared_ptr<Completion> completion = environment.completion(env);
+    completion->expect(1);
+    handle_.release([completion, deferred] {
+      completion->post([completion, deferred](Napi::Env js) {
+        completion->settled(1);
+        deferred.Resolve(js.Undefined());
+      });
+    });
+    return deferred.Promise();
+  });
+}
+
+}  // namespace infer::addon

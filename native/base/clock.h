@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Monotonic time in nanoseconds; an interface so that tests decide what time it is.
+// Threads: any.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+
+namespace infer {
+
+using TimeNs = std::int64_t;  // since an arbitrary start; never goes back
+inline constexpr TimeNs kNever = std::numeric_limits<TimeNs>::max();
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual TimeNs now() const = 0;
+};
+
+class SteadyClock final : public Clock {
+ public:
+  TimeNs now() const override {
+    const auto since = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(since).count();
+  }
+};
+
+}  // namespace infer

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Counters and histograms of one model.
+// Threads: written by lanes and submitters, read by anyone. Every field is a relaxed atomic: a
+// reader may see one counter a moment before another, never a torn one, and nothing is ordered by
+// them.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "native/base/clock.h"
+#include "native/base/error.h"
+
+namespace infer {
+
+// Upper bounds in nanoseconds: 10 us to 10 s in steps of about 2.5.
+inline constexpr std::array<std::int64_t, 19> kSecondsBounds = {
+    10'000,        25'000,        50'000,        100'000,       250'000,
+    500'000,       1'000'000,     2'500'000,     5'000'000,     10'000'000,
+    25'000'000,    50'000'000,    100'000'000,   250'000'000,   500'000'000,
+    1'000'000'000, 2'500'000'000, 5'000'000'000, 10'000'000'000};
+// Upper bounds in rows.
+inline constexpr std::array<std::int64_t, 11> kRowsBounds = {1,  2,   4,   8,   16,  32,
+                                                             64, 128, 256, 512, 1024};
+
+// A histogram over bounds that live for the whole program; the last count is for what exceeds them.
+class Histogram {
+ public:
+  static constexpr std::size_t kMaxBounds = kSecondsBounds.size();
+
+  explicit Histogram(std::span<const std::int64_t> bounds) : bounds_(bounds) {}
+  void add(std::int64_t value);
+
+  std::span<const std::int64_t> bounds() const { return bounds_; }
+  std::uint64_t count(std::size_t bucket) const {
+    return counts_[bucket].load(std::memory_order_relaxed);
+  }
+  std::int64_t sum() const { return sum_.load(std::memory_order_relaxed); }
+
+ private:
+  std::span<const std::int64_t> bounds_;
+  std::array<std::atomic<std::uint64_t>, kMaxBounds + 1> counts_{};
+  std::atomic<std::int64_t> sum_{0};
+};
+
+class Metrics {
+ public:
+  void accepted(std::uint64_t requests) {
+    requests_.fetch_add(requests, std::memory_order_relaxed);
+  }
+  void completed(std::uint64_t requests) {
+    completed_.fetch_add(requests, std::memory_order_relaxed);
+  }
+  void failed(ErrorCode code) {
+    errors_[static_cast<std::size_t>(code)].fetch_add(1, std::memory_order_relaxed);
+  }
+  void waited(TimeNs queueTime) { queueTime_.add(queueTime); }
+  void ran(std::int64_t rows, TimeNs runTime);
+
+  std::uint64_t requestCount() const { return requests_.load(std::memory_order_relaxed); }
+  std::uint64_t completedCount() const { return completed_.load(std::memory_order_relaxed); }
+  std::uint64_t batchCount() const { return batches_.load(std::memory_order_relaxed); }
+  std::uint64_t rowCount() const { return rows_.load(std::memory_order_relaxed); }
+  std::uint64_t errorCount(std::size_t code) const {
+    return errors_[code].load(std::memory_order_relaxed);
+  }
+  const Histogram& queueTime() const { return queueTime_; }
+  const Histogram& runTime() const { return runTime_; }
+  const Histogram& batchRows() const { return batchRows_; }
+
+ private:
+  std::atomic<std::uint64_t> requests_{0};   // accepted into the queue
+  std::atomic<std::uint64_t> completed_{0};  // answered with outputs
+  std::atomic<std::uint64_t> batches_{0};    // runs of the engine
+  std::atomic<std::uint64_t> rows_{0};       // rows of all runs
+  std::array<std::atomic<std::uint64_t>, kErrorCodeCount> errors_{};
+  Histogram queueTime_{kSecondsBounds};
+  Histogram runTime_{kSecondsBounds};
+  Histogram batchRows_{kRowsBounds};
+};
+
+}  // namespace infer

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Request: the inputs of one caller, its deadline, and where the answer goes.
+// Threads: made on a JS thread, moved to the scheduler by submit, answered on a lane or by whoever
+// removes it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "native/base/clock.h"
+#include "native/base/error.h"
+#include "native/base/tensor.h"
+
+namespace infer {
+
+using Outputs = std::vector<Tensor>;  // in the order of the signature
+
+struct Reply {
+  std::uint64_t id = 0;
+  Result<Outputs> result;
+};
+
+// Takes answers back to whoever asked; one per JS environment.
+class ReplyChannel {
+ public:
+  virtual ~ReplyChannel() = default;
+  // thread: any. All replies that became ready together, so that the receiver wakes once.
+  // Must not call back into the scheduler. A closed channel drops them.
+  virtual void deliver(std::vector<Reply> replies) = 0;
+};
+
+struct Request {
+  std::uint64_t id = 0;  // unique within its channel
+  // Shared by every request of an environment and the environment itself: a worker may end while
+  // a lane still runs its request.
+  std::shared_ptr<ReplyChannel> channel;
+  std::vector<Tensor> inputs;  // in the order of the signature, checked against it
+  std::int64_t rows = 1;       // axis 0 of the inputs of a batchable model, else 1
+  TimeNs deadline = kNever;
+  TimeNs arrived = 0;  // set by the queue
+  Shape tail;  // every axis of every input but axis 0: requests with equal tails can share a batch
+  // Answered before its run ended (cancelled or late); guarded by the mutex of its queue.
+  bool abandoned = false;
+  Result<Outputs> result =
+      Outputs{};  // written by whoever ends the request, then moved into its Reply
+};
+
+// Rows of several requests whose other axes agree, packed into one tensor per input.
+struct Batch {
+  std::vector<Tensor> inputs;
+  std::int64_t rows = 0;
+};
+
+}  // namespace infer

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// One opened ONNX Runtime: its function table and its environment.
+// Threads: open() under the registry's lock; everything else from any. Lives until the process
+// ends.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "native/base/error.h"
+#include "native/base/shared_library.h"
+#include "native/engine/onnx/onnx_api.h"
+
+namespace infer::onnx {
+
+class Library {
+ public:
+  // Fails with kEngineUnavailable: what SharedLibrary reports, or detail "version" when the release
+  // is older than kOldestApi. Turns ONNX Runtime's telemetry off, unless the user's environment
+  // says otherwise, because official builds from 1.29 on send it from the first environment they
+  // create.
+  static Result<std::shared_ptr<const Library>> open(const SharedLibrary& file);
+
+  const Api& api() const { return api_; }
+  const OrtEnv* env() const { return env_.get(); }
+  const OrtMemoryInfo* cpuMemory() const { return cpuMemory_.get(); }
+  const std::string& version() const { return version_; }
+  const std::string& path() const { return path_; }
+
+  // Null on success; else the library's message, with its error code's name as the detail.
+  Result<void> check(OrtStatus* status, ErrorCode code, const std::string& what) const;
+
+  explicit Library(ApiTable table) : api_(table) {}  // for open()
+
+ private:
+  Api api_;
+  Owned<OrtEnv> env_{nullptr, Release{&api_}};
+  Owned<OrtMemoryInfo> cpuMemory_{nullptr, Release{&api_}};
+  std::string version_;
+  std::string path_;
+};
+
+}  // namespace infer::onnx

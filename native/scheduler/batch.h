@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packs rows of requests into one batch, and hands each request its rows of the outputs.
+// Threads: lane; pure functions of their arguments.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "native/base/error.h"
+#include "native/base/request.h"
+
+namespace infer {
+
+// Slices of this size or more get memory of their own, so that one kept answer does not keep the
+// outputs of its whole batch alive; smaller ones share the batch's buffer until JS has copied them.
+inline constexpr std::size_t kOwnSliceBytes = std::size_t{256} * 1024;
+
+// `requests` agree in element types and in every axis but axis 0 (the policy's tail). Of a single
+// request the inputs are moved out without a copy; of several they are copied and stay where they
+// are.
+Batch pack(std::span<const std::unique_ptr<Request>> requests);
+
+// Sets the result of each request to its rows of `outputs`. Of several requests, fails with
+// kEngineFailed and sets nothing when axis 0 of an output is not the number of rows that went in.
+Result<void> split(Outputs outputs, std::span<const std::unique_ptr<Request>> requests);
+
+}  // namespace infer

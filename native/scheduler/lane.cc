@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lane's loop: wait, take, pack, run, complete.
+#include "native/scheduler/lane.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "native/base/affinity.h"
+#include "native/base/clock.h"
+#include "native/base/error.h"
+#include "native/base/log.h"
+#include "native/base/request.h"
+#include "native/scheduler/batch.h"
+#include "native/scheduler/queue.h"
+#include "native/scheduler/served_model.h"
+
+namespace infer {
+
+Lane::Lane(std::optional<int> core, const Clock& clock)
+    : core_(core),
+      clock_(clock),
+      models_(std::make_shared<const Models>()),
+      thread_([this](const std::stop_token& stop) { loop(stop); }) {}
+
+Lane::~Lane() {
+  thread_.request_stop();
+  {
+    const std::lock_guard lock(mutex_);
+    signalled_ = true;
+  }
+  wake_.notify_one();
+}
+
+void Lane::place(const std::shared_ptr<ServedModel>& model) {
+  const std::lock_guard lock(mutex_);
+  auto changed = std::make_shared<Models>(*models_);
+  changed->push_back(model);
+  models_ = std::move(changed);
+}
+
+void Lane::remove(const ServedModel* model) {
+  const std::lock_guard lock(mutex_);
+  auto changed = std::make_shared<Models>(*models_);
+  std::erase_if(*changed, [model](const auto& placed) { return placed.get() == model; });
+  models_ = std::move(changed);
+}
+
+std::size_t Lane::modelCount() const {
+  return models()->size();
+}
+
+bool Lane::wakeIfIdle() {
+  bool expected = true;
+  if (!idle_.compare_exchange_strong(expected, false)) {
+    return false;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    signalled_ = true;
+  }
+  wake_.notify_one();
+  return true;
+}
+
+void Lane::loop(const std::stop_token& stop) {
+  nameThisThread(core_ ? "infer-lane-" + std::to_string(*core_) : "infer-lane");
+  if (core_) {
+    if (auto pinned = pinThisThread(*core_); !pinned.ok()) {
+      Log::process().write({LogLevel::kWarn, "scheduler", pinned.error().message});
+    }
+  }
+  while (!stop.stop_requested()) {
+    TimeNs waitUntil = kNever;
+    if (serveOne(stop, waitUntil)) {
+      continue;
+    }
+    idle_.store(true);
+    waitUntil = kNever;
+    if (!serveOne(stop, waitUntil)) {
+      sleep(waitUntil);
+    }
+    idle_.store(false);
+  }
+}
+
+bool Lane::serveOne(const std::stop_token& stop, TimeNs& waitUntil) {
+  std::shared_ptr<const Models> placed = models();
+  for (std::size_t i = 0; i < placed->size(); ++i) {
+    const std::size_t at = (next_ + i) % placed->size();
+    ServedModel& model = *(*placed)[at];
+    if (model.queue.depth() == 0) {
+      continue;
+    }
+    Taken batch;
+    Queue::TakeResult taken = model.queue.take(batch, clock_.now());
+    if (!taken.expired.empty()) {
+      fail(model, std::move(taken.expired),
+           {ErrorCode::kDeadline, "the deadline passed while the request waited in the queue", {}});
+    }
+    if (batch.requests.empty()) {
+      waitUntil = std::min(waitUntil, taken.waitUntil);
+      continue;
+    }
+    idle_.store(false);
+    if (taken.more) {
+      std::ranges::any_of(model.lanes, [](Lane* lane) { return lane->wakeIfIdle(); });
+    }
+    next_ = at + 1;
+    const std::stop_callback forward(stop, [&batch] { batch.stop.request_stop(); });
+    // Only the model that runs is held during its run, so that others can be freed meanwhile.
+    const std::shared_ptr<ServedModel> held = (*placed)[at];
+    placed.reset();
+    serve(*held, batch);
+    return true;
+  }
+  return false;
+}
+
+void Lane::serve(ServedModel& model, Taken& batch) {
+  const TimeNs started = clock_.now();
+  for (const auto& request : batch.requests) {
+    model.metrics.waited(started - request->arrived);
+  }
+  run(model, batch.requests, batch.stop.get_token());
+  model.queue.finish(batch);
+  answer(model, std::move(batch.requests));
+}
+
+void Lane::run(ServedModel& model, std::span<const std::unique_ptr<Request>> requests,
+               const std::stop_token& stop) {
+  const Batch batch = pack(requests);
+  const TimeNs started = clock_.now();
+  Result<Outputs> outputs = model.loaded->run(batch, stop);
+  model.metrics.ran(batch.rows, clock_.now() - started);
+  Result<void> done;
+  if (outputs.ok()) {
+    done = split(std::move(outputs).value(), requests);
+  } else {
+    done = std::move(outputs).error();
+  }
+  if (done.ok()) {
+    return;
+  }
+  if (requests.size() > 1 && !stop.stop_requested()) {
+    // One request's data may have failed the whole batch: halves find it, and only it fails.
+    const std::size_t half = requests.size() / 2;
+    run(model, requests.first(half), stop);
+    run(model, requests.subspan(half), stop);
+    return;
+  }
+  for (const auto& request : requests) {
+    request->result = done.error();
+  }
+}
+
+void Lane::sleep(TimeNs until) {
+  std::unique_lock lock(mutex_);
+  const auto woken = [this] { return signalled_; };
+  if (until == kNever) {
+    wake_.wait(lock, woken);
+  } else {
+    const std::chrono::nanoseconds left(std::max<TimeNs>(until - clock_.now(), 0));
+    wake_.wait_for(lock, left, woken);
+  }
+  signalled_ = false;
+}
+
+std::shared_ptr<const Lane::Models> Lane::models() const {
+  const std::lock_guard lock(mutex_);
+  return models_;
+}
+
+}  // namespace infer

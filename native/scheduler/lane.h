@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lane: one thread pinned to one core of one device; runs, one batch at a time, the models placed
+// on it. Threads: owned by the scheduler; loop() is the lane's thread, everything else is callable
+// from any.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "native/base/clock.h"
+#include "native/base/request.h"
+#include "native/scheduler/queue.h"
+#include "native/scheduler/served_model.h"
+
+namespace infer {
+
+class Lane {
+ public:
+  // `core`: pinned to it; nullopt: free to move within the process's cores.
+  Lane(std::optional<int> core, const Clock& clock);
+  ~Lane();  // stops the run in flight if the engine can, and joins
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  std::optional<int> core() const { return core_; }
+
+  void place(const std::shared_ptr<ServedModel>& model);
+  // Afterwards the lane holds the model only while a run of it is in flight.
+  void remove(const ServedModel* model);
+  std::size_t modelCount() const;
+
+  // Wakes the lane if it sleeps; false when it is busy and will look for work by itself.
+  bool wakeIfIdle();
+
+ private:
+  using Models = std::vector<std::shared_ptr<ServedModel>>;
+
+  void loop(const std::stop_token& stop);
+  bool serveOne(const std::stop_token& stop, TimeNs& waitUntil);
+  void serve(ServedModel& model, Taken& batch);
+  void run(ServedModel& model, std::span<const std::unique_ptr<Request>> requests,
+           const std::stop_token& stop);
+  void sleep(TimeNs until);
+  std::shared_ptr<const Models> models() const;
+
+  const std::optional<int> core_;
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::shared_ptr<const Models>
+      models_;              // guarded by mutex_, replaced whole: a round reads one version
+  bool signalled_ = false;  // guarded by mutex_
+  // Sequentially consistent, as a pair with the queue's mutex: a lane says idle before it looks at
+  // the queues for the last time, a submitter fills the queue before it looks here, so one sees the
+  // other.
+  std::atomic<bool> idle_{false};
+  std::size_t next_ = 0;  // lane thread only: where the round over the models goes on
+  std::jthread thread_;   // last, so that everything above exists when it starts
+};
+
+}  // namespace infer

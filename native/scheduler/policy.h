@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The batch decision: a pure function of what waits, the limits and the time. No clock, no lock, no
+// queue. Threads: any.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "native/base/clock.h"
+
+namespace infer {
+
+struct Limits {
+  bool batchable = true;      // false: one request a run
+  std::int64_t maxBatch = 1;  // rows of one run; a larger request runs alone
+  TimeNs maxDelay = 0;        // upper bound of waiting for more rows
+  std::size_t maxQueue = 1;   // requests
+};
+
+// What the policy may know of a waiting request.
+struct QueuedItem {
+  std::int64_t rows = 1;
+  std::span<const std::int64_t> tail;  // requests with equal tails can share a batch; borrowed
+  TimeNs arrived = 0;
+  TimeNs deadline = kNever;
+};
+
+struct Decision {
+  std::vector<std::size_t> take;  // positions, ascending; empty: take nothing now
+  TimeNs waitUntil = kNever;  // when to ask again if nothing arrives; kNever: only an arrival helps
+};
+
+// What a free lane does with `items` (oldest first, none expired at `now`):
+// - the oldest request always leads the next batch, so nothing starves;
+// - younger ones with the same tail join it in order until maxBatch rows are reached; the first
+// that
+//   does not fit ends the batch, so that order is kept among requests of one shape;
+// - an incomplete batch waits for at most maxDelay from the arrival of its oldest request, and not
+//   beyond the half of what is left to the earliest deadline in it.
+Decision decide(std::span<const QueuedItem> items, const Limits& limits, TimeNs now);
+
+}  // namespace infer

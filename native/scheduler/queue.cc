@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// The queue of one model.
+#include "native/scheduler/queue.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "native/base/clock.h"
+#include "native/base/error.h"
+#include "native/base/request.h"
+#include "native/scheduler/policy.h"
+
+namespace infer {
+
+Result<void> Queue::submit(Requests& requests, TimeNs now) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) {
+    return Error{ErrorCode::kClosed, "the model is closed", {}};
+  }
+  const std::size_t room = limits_.maxQueue - std::min(limits_.maxQueue, requests_.size());
+  const std::size_t fits = std::min(room, requests.size());
+  for (std::size_t i = 0; i < fits; ++i) {
+    Request& request = *requests[i];
+    request.arrived = now;
+    items_.push_back({request.rows, request.tail, now, request.deadline});
+    nextDeadline_ = std::min(nextDeadline_, request.deadline);
+    requests_.push_back(std::move(requests[i]));
+  }
+  requests.erase(requests.begin(), requests.begin() + static_cast<std::ptrdiff_t>(fits));
+  settle();
+  if (requests.empty()) {
+    return {};
+  }
+  return Error{ErrorCode::kQueueFull,
+               "the queue is full: " + std::to_string(limits_.maxQueue) +
+                   " requests wait (batching.maxQueue)",
+               {}};
+}
+
+Queue::TakeResult Queue::take(Taken& batch, TimeNs now) {
+  TakeResult result;
+  const std::lock_guard lock(mutex_);
+  expire(now, result.expired);
+  const Decision decision = decide(items_, limits_, now);
+  if (decision.take.empty()) {
+    result.waitUntil = std::min(decision.waitUntil, nextDeadline_);
+  } else {
+    removeAt(decision.take, batch.requests);
+    taken_.push_back(&batch);
+    result.more = !requests_.empty();
+  }
+  settle();
+  return result;
+}
+
+void Queue::finish(Taken& batch) {
+  const std::lock_guard lock(mutex_);
+  std::erase(taken_, &batch);
+  std::erase_if(batch.requests, [](const auto& request) { return request->abandoned; });
+  settle();
+}
+
+bool Queue::cancel(const ReplyChannel* channel, std::uint64_t id) {
+  std::vector<std::stop_source> toStop;
+  Requests removed;  // destroyed after the lock is released
+  bool found = false;
+  const auto matches = [channel, id](const auto& request) {
+    return request->id == id && request->channel.get() == channel && !request->abandoned;
+  };
+  {
+    const std::lock_guard lock(mutex_);
+    const auto waiting = std::ranges::find_if(requests_, matches);
+    if (waiting != requests_.end()) {
+      const auto position = static_cast<std::size_t>(waiting - requests_.begin());
+      removeAt({&position, 1}, removed);
+      settle();
+      return true;
+    }
+    for (Taken* batch : taken_) {
+      const auto running = std::ranges::find_if(batch->requests, matches);
+      if (running != batch->requests.end()) {
+        abandon(*batch, **running, toStop);
+        found = true;
+        break;
+      }
+    }
+  }
+  for (std::stop_source& stop : toStop) {
+    stop.request_stop();
+  }
+  return found;
+}
+
+void Queue::cancelAll(const ReplyChannel* channel) {
+  std::vector<std::stop_source> toStop;
+  Requests removed;  // destroyed after the lock is released
+  {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::size_t> positions;
+    for (std::size_t i = 0; i < requests_.size(); ++i) {
+      if (requests_[i]->channel.get() == channel) {
+        positions.push_back(i);
+      }
+    }
+    removeAt(positions, removed);
+    for (Taken* batch : taken_) {
+      for (const auto& request : batch->requests) {
+        if (request->channel.get() == channel && !request->abandoned) {
+          abandon(*batch, *request, toStop);
+        }
+      }
+    }
+    settle();
+  }
+  for (std::stop_source& stop : toStop) {
+    stop.request_stop();
+  }
+}
+
+Requests Queue::close() {
+  Requests waiting;
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  waiting.swap(requests_);
+  items_.clear();
+  nextDeadline_ = kNever;
+  settle();
+  return waiting;
+}
+
+void Queue::removeAt(std::span<const std::size_t> positions, Requests& out) {
+  if (positions.empty()) {
+    return;
+  }
+  auto next = positions.begin();
+  std::size_t kept = positions.front();
+  for (std::size_t at = kept; at < requests_.size(); ++at) {
+    if (next != positions.end() && *next == at) {
+      out.push_back(std::move(requests_[at]));
+      ++next;
+      continue;
+    }
+    requests_[kept] = std::move(requests_[at]);
+    items_[kept] = items_[at];
+    ++kept;
+  }
+  requests_.resize(kept);
+  items_.resize(kept);
+  if (requests_.empty()) {
+    nextDeadline_ = kNever;
+  }
+}
+
+void Queue::expire(TimeNs now, Requests& out) {
+  if (now < nextDeadline_) {
+    return;
+  }
+  std::vector<std::size_t> late;
+  TimeNs next = kNever;
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    if (items_[i].deadline <= now) {
+      late.push_back(i);
+    } else {
+      next = std::min(next, items_[i].deadline);
+    }
+  }
+  removeAt(late, out);
+  nextDeadline_ = next;
+}
+
+void Queue::abandon(Taken& batch, Request& request, std::vector<std::stop_source>& toStop) {
+  request.abandoned = true;
+  ++batch.abandoned;
+  if (batch.abandoned == batch.requests.size()) {
+    toStop.push_back(batch.stop);
+  }
+}
+
+void Queue::settle() {
+  std::size_t running = 0;
+  for (const Taken* batch : taken_) {
+    running += batch->requests.size() - batch->abandoned;
+  }
+  running_.store(running, std::memory_order_relaxed);
+  depth_.store(requests_.size(), std::memory_order_relaxed);
+}
+
+}  // namespace infer

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bounded first-in-first-out queue of one model, and the batches taken from it that are still
+// running. Threads: any; one mutex. No reply is delivered and no engine is called under it:
+// functions return what the caller has to deliver after they return.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "native/base/clock.h"
+#include "native/base/error.h"
+#include "native/base/request.h"
+#include "native/scheduler/policy.h"
+
+namespace infer {
+
+using Requests = std::vector<std::unique_ptr<Request>>;
+
+// A batch on its lane. The lane owns it; the queue keeps a pointer from take() to finish() so that
+// a cancelled request can be answered, and its run stopped, while it runs.
+struct Taken {
+  Requests requests;
+  std::stop_source stop;
+  std::size_t abandoned = 0;  // guarded by the queue's mutex
+};
+
+class Queue {
+ public:
+  explicit Queue(const Limits& limits) : limits_(limits) {}
+
+  // Takes what fits; what does not, or comes after close(), stays in `requests` with its order kept
+  // and the error says why (the same for all of them).
+  Result<void> submit(Requests& requests, TimeNs now);
+
+  struct TakeResult {
+    Requests expired;  // left the queue because their deadline passed: answer kDeadline
+    TimeNs waitUntil =
+        kNever;  // when a take can succeed if nothing arrives; kNever when something was taken
+    bool more = false;  // something is left after this take: another lane may be woken
+  };
+  // thread: lane. Fills `batch` (empty on entry) with what the policy says; a filled one must go to
+  // finish().
+  TakeResult take(Taken& batch, TimeNs now);
+
+  // thread: lane. After the run: who still wants an answer is left in batch.requests.
+  void finish(Taken& batch);
+
+  // Removes one request of a channel, wherever it is. True: the caller answers it (it was waiting
+  // or running).
+  bool cancel(const ReplyChannel* channel, std::uint64_t id);
+
+  // Removes every request of a channel: its environment has ended. Nothing is to be answered.
+  void cancelAll(const ReplyChannel* channel);
+
+  // No more requests; what waits is returned to be answered kClosed.
+  Requests close();
+
+  // thread: any, without the mutex: a hint for lanes and counters.
+  std::size_t depth() const { return depth_.load(std::memory_order_relaxed); }
+  std::size_t running() const { return running_.load(std::memory_order_relaxed); }
+  const Limits& limits() const { return limits_; }
+
+ private:
+  // Both lists describe the same requests; removal keeps them aligned.
+  void removeAt(std::span<const std::size_t> positions, Requests& out);
+  void expire(TimeNs now, Requests& out);
+  void abandon(Taken& batch, Request& request, std::vector<std::stop_source>& toStop);
+  void settle();
+
+  const Limits limits_;
+  std::mutex mutex_;
+  Requests requests_;              // guarded by mutex_, oldest first
+  std::vector<QueuedItem> items_;  // guarded by mutex_, what the policy sees of requests_
+  std::vector<Taken*> taken_;      // guarded by mutex_
+  TimeNs nextDeadline_ = kNever;   // guarded by mutex_; no item is due before it
+  bool closed_ = false;            // guarded by mutex_
+  // Relaxed: only hints. A lane that reads a stale 0 is woken by the submitter afterwards.
+  std::atomic<std::size_t> depth_{0};
+  std::atomic<std::size_t> running_{0};
+};
+
+}  // namespace infer

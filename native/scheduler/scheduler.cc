@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loading, sharing and placing models; queueing their requests.
+#include "native/scheduler/scheduler.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "native/base/clock.h"
+#include "native/base/cpu_budget.h"
+#include "native/base/error.h"
+#include "native/base/request.h"
+#include "native/base/tensor.h"
+#include "native/engine/engine.h"
+#include "native/scheduler/lane.h"
+#include "native/scheduler/queue.h"
+#include "native/scheduler/served_model.h"
+
+namespace infer {
+namespace {
+
+// Rows of one run unless the model says otherwise: past it, throughput of small models grows
+// little.
+constexpr std::int64_t kDefaultMaxBatch = 32;
+
+// Two loads with equal keys may share one model. A file that was replaced meanwhile is another
+// model.
+std::string keyOf(const LoadSpec& spec) {
+  std::error_code failure;
+  const auto real = std::filesystem::canonical(spec.file.path, failure);
+  const auto size = std::filesystem::file_size(spec.file.path, failure);
+  const auto changed = std::filesystem::last_write_time(spec.file.path, failure);
+  std::string key =
+      std::string(spec.engine->name()) + '\n' + spec.device.name + '\n' + real.string();
+  const auto add = [&key](auto number) { key += '\n' + std::to_string(number); };
+  add(size);
+  add(changed.time_since_epoch().count());
+  add(spec.file.threadsPerRun);
+  add(spec.limits.maxBatch);
+  add(spec.limits.maxDelay);
+  add(spec.limits.maxQueue);
+  add(spec.placement.lanes);
+  for (const int core : spec.placement.cores) {
+    add(core);
+  }
+  return key;
+}
+
+// Whether and how far rows may be batched. Asking for it explicitly is taken as the word that axis
+// 0 is the batch axis, also where the exporter gave it different names.
+Result<Limits> resolveLimits(Limits limits, const Signature& signature) {
+  const bool asked = limits.maxBatch > 1;
+  if (asked && !hasFreeRows(signature)) {
+    return Error{
+        ErrorCode::kBadInput,
+        "batching.maxBatch: expected 1 for a model that cannot be batched (axis 0 of some input or "
+        "output is not free), got " +
+            std::to_string(limits.maxBatch),
+        {}};
+  }
+  limits.batchable = asked || (limits.maxBatch == 0 && isBatchable(signature));
+  if (!limits.batchable) {
+    limits.maxBatch = 1;
+  } else if (limits.maxBatch == 0) {
+    limits.maxBatch = kDefaultMaxBatch;
+  }
+  return limits;
+}
+
+// Zeros of one row, or of one element along every other free axis.
+Batch zeroBatch(const Signature& signature) {
+  Batch batch;
+  batch.rows = 1;
+  for (const TensorSpec& spec : signature.inputs) {
+    Tensor tensor{.type = spec.type, .shape = spec.shape, .bytes = {}, .strings = {}};
+    std::ranges::replace(tensor.shape, kFreeAxis, 1);
+    const std::size_t count = elementCount(tensor.shape).value();
+    if (spec.type == ElementType::kString) {
+      tensor.strings.resize(count);
+    } else {
+      tensor.bytes = Bytes::allocate(count * elementTypeInfo(spec.type).bytes);
+      std::fill_n(tensor.bytes.data(), tensor.bytes.size(), std::byte{0});
+    }
+    batch.inputs.push_back(std::move(tensor));
+  }
+  return batch;
+}
+
+}  // namespace
+
+Scheduler::Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& clock)
+    : allowed_(std::move(allowed)),
+      budget_(std::move(budget)),
+      clock_(clock),
+      loader_(static_cast<std::size_t>(std::max(budget_.lanes, 1))) {
+  for (int i = 0; i < budget_.lanes; ++i) {
+    const std::optional<int> core =
+        budget_.pin ? std::optional(budget_.cores[static_cast<std::size_t>(i)]) : std::nullopt;
+    slots_.push_back(std::make_unique<Slot>(Slot{core, nullptr}));
+  }
+}
+
+Scheduler::~Scheduler() = default;
+
+ModelHandle::ModelHandle(Scheduler& scheduler, std::shared_ptr<ServedModel> model)
+    : scheduler_(&scheduler), model_(std::move(model)) {}
+
+ModelHandle& ModelHandle::operator=(ModelHandle&& other) noexcept {
+  release([] {});
+  scheduler_ = other.scheduler_;
+  model_ = std::move(other.model_);
+  return *this;
+}
+
+ModelHandle::~ModelHandle() {
+  release([] {});
+}
+
+void ModelHandle::release(std::function<void()> freed) {
+  if (model_) {
+    scheduler_->release(std::move(model_), std::move(freed));
+  } else {
+    freed();
+  }
+}
+
+void Scheduler::load(const LoadSpec& spec, Loaded done) {
+  const std::string key = keyOf(spec);
+  std::shared_ptr<ServedModel> ready;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto [at, fresh] = entries_.try_emplace(key);
+    Entry& entry = at->second;
+    if (!entry.model) {
+      entry.waiting.push_back(std::move(done));
+      if (fresh) {
+        loader_.run([this, key, spec] { finishLoad(key, loadNow(spec)); });
+      }
+      return;
+    }
+    ready = entry.model;
+    ++entry.handles;
+  }
+  done(ModelHandle(*this, std::move(ready)));
+}
+
+void Scheduler::release(std::shared_ptr<ServedModel> model, std::function<void()> freed) {
+  bool last = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = std::ranges::find_if(
+        entries_, [&model](const auto& item) { return item.second.model == model; });
+    if (at != entries_.end() && --at->second.handles == 0) {
+      entries_.erase(at);
+      last = true;
+    }
+  }
+  if (!last) {
+    freed();
+    return;
+  }
+  loader_.run([model = std::move(model), freed = std::move(freed)]() mutable {
+    fail(*model, model->queue.close(), {ErrorCode::kClosed, "the model was closed", {}});
+    for (Lane* lane : model->lanes) {
+      lane->remove(model.get());
+    }
+    model.reset();  // frees it here, unless a run of abandoned requests is still in flight
+    freed();
+  });
+}
+
+void Scheduler::submit(ServedModel& model, Requests requests) {
+  const std::size_t offered = requests.size();
+  const Result<void> queued = model.queue.submit(requests, clock_.now());
+  model.metrics.accepted(offered - requests.size());
+  if (offered > requests.size()) {
+    std::ranges::any_of(model.lanes, [](Lane* lane) { return lane->wakeIfIdle(); });
+  }
+  if (!queued.ok()) {
+    fail(model, std::move(requests), queued.error());
+  }
+}
+
+void Scheduler::cancel(ServedModel& model, const std::shared_ptr<ReplyChannel>& channel,
+                       std::uint64_t id, const Error& error) {
+  if (model.queue.cancel(channel.get(), id)) {
+    model.metrics.failed(error.code);
+    std::vector<Reply> replies;
+    replies.push_back({id, error});
+    channel->deliver(std::move(replies));
+  }
+}
+
+void Scheduler::abandon(ServedModel& model, const ReplyChannel* channel) {
+  model.queue.cancelAll(channel);
+}
+
+Result<std::shared_ptr<ServedModel>> Scheduler::loadNow(const LoadSpec& spec) {
+  auto lanes = lanesFor(spec.placement);
+  if (!lanes.ok()) {
+    return std::move(lanes).error();
+  }
+  auto loaded = spec.engine->load(spec.file, spec.device);
+  if (!loaded.ok()) {
+    return std::move(loaded).error();
+  }
+  std::shared_ptr<LoadedModel> model = std::move(loaded).value();
+  if (spec.warmup) {
+    auto warm = model->run(zeroBatch(model->signature()), {});
+    if (!warm.ok()) {
+      return Error{ErrorCode::kModelInvalid,
+                   spec.file.path + ": the warm-up run with zeros failed: " + warm.error().message,
+                   "warmup"};
+    }
+  }
+  auto limits = resolveLimits(spec.limits, model->signature());
+  if (!limits.ok()) {
+    return std::move(limits).error();
+  }
+  auto served = std::make_shared<ServedModel>(std::move(model), std::string(spec.engine->name()),
+                                              spec.device, limits.value());
+  served->lanes = std::move(lanes).value();
+  for (Lane* lane : served->lanes) {
+    lane->place(served);
+  }
+  return served;
+}
+
+void Scheduler::finishLoad(const std::string& key, Result<std::shared_ptr<ServedModel>> result) {
+  std::vector<Loaded> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = entries_.find(key);
+    waiting.swap(at->second.waiting);
+    if (result.ok()) {
+      at->second.model = result.value();
+      at->second.handles = waiting.size();
+    } else {
+      entries_.erase(at);
+    }
+  }
+  for (const Loaded& done : waiting) {
+    if (result.ok()) {
+      done(ModelHandle(*this, result.value()));
+    } else {
+      done(result.error());
+    }
+  }
+}
+
+Result<std::vector<Lane*>> Scheduler::lanesFor(const Placement& placement) {
+  const std::lock_guard lock(mutex_);
+  if (!placement.cores.empty()) {
+    return lanesOnCores(placement.cores);
+  }
+  const std::size_t wanted =
+      placement.lanes == 0 ? static_cast<std::size_t>(budget_.lanes) : placement.lanes;
+  if (wanted > std::max<std::size_t>(allowed_.size(), 1)) {
+    return Error{ErrorCode::kBadInput,
+                 "placement.lanes: expected at most the " + std::to_string(allowed_.size()) +
+                     " cores this process may use, got " + std::to_string(wanted),
+                 {}};
+  }
+  for (const int core : allowed_) {
+    const auto isCore = [core](const auto& slot) { return slot->core == core; };
+    if (slots_.size() < wanted && std::ranges::none_of(slots_, isCore)) {
+      slots_.push_back(
+          std::make_unique<Slot>(Slot{budget_.pin ? std::optional(core) : std::nullopt, nullptr}));
+    }
+  }
+  std::vector<Lane*> lanes;
+  for (Slot* slot : leastLoaded(wanted)) {
+    lanes.push_back(laneOf(*slot));
+  }
+  return lanes;
+}
+
+Result<std::vector<Lane*>> Scheduler::lanesOnCores(const std::vector<int>& cores) {
+  std::vector<Lane*> lanes;
+  for (const int core : cores) {
+    if (std::ranges::find(allowed_, core) == allowed_.end()) {
+      std::string known;
+      for (const int id : allowed_) {
+        known += (known.empty() ? "" : ", ") + std::to_string(id);
+      }
+      return Error{ErrorCode::kBadInput,
+                   "placement.cores: core " + std::to_string(core) +
+                       " is not one this process may use; it may use " + known,
+                   {}};
+    }
+    const auto isCore = [core](const auto& slot) { return slot->core == core; };
+    auto at = std::ranges::find_if(slots_, isCore);
+    if (at == slots_.end()) {
+      slots_.push_back(std::make_unique<Slot>(Slot{core, nullptr}));
+      at = std::prev(slots_.end());
+    }
+    lanes.push_back(laneOf(**at));
+  }
+  return lanes;
+}
+
+Lane* Scheduler::laneOf(Slot& slot) {
+  if (!slot.lane) {
+    slot.lane = std::make_unique<Lane>(slot.core, clock_);
+  }
+  return slot.lane.get();
+}
+
+std::vector<Scheduler::Slot*> Scheduler::leastLoaded(std::size_t wanted) {
+  // The default lanes come first in slots_; lanes of explicitly asked cores only when those are not
+  // enough.
+  const std::size_t candidates = std::max(wanted, static_cast<std::size_t>(budget_.lanes));
+  std::vector<Slot*> sorted;
+  for (std::size_t i = 0; i < std::min(candidates, slots_.size()); ++i) {
+    sorted.push_back(slots_[i].get());
+  }
+  std::ranges::stable_sort(sorted, {}, [](const Slot* slot) {
+    return slot->lane ? slot->lane->modelCount() : std::size_t{0};
+  });
+  sorted.resize(std::min(wanted, sorted.size()));
+  return sorted;
+}
+
+}  // namespace infer

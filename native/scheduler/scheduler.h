@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Scheduler: the queues of all loaded models and the lanes that pull from them; one per process.
+// Threads: every function from any thread, unless it says otherwise.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "native/base/clock.h"
+#include "native/base/cpu_budget.h"
+#include "native/base/error.h"
+#include "native/base/request.h"
+#include "native/engine/engine.h"
+#include "native/scheduler/lane.h"
+#include "native/scheduler/loader.h"
+#include "native/scheduler/queue.h"
+#include "native/scheduler/served_model.h"
+
+namespace infer {
+
+struct Placement {
+  std::size_t lanes = 0;   // 0: every default lane
+  std::vector<int> cores;  // not empty: a lane on each of these, and `lanes` is ignored
+};
+
+struct LoadSpec {
+  std::shared_ptr<Engine> engine;
+  Device device;
+  ModelFile file;
+  Limits limits;  // `batchable` is found from the signature; maxBatch 0 means the default
+  Placement placement;
+  bool warmup = false;  // one run of zeros before the model is ready
+};
+
+class Scheduler;
+
+// One caller's share of a loaded model. Whoever holds it keeps the scheduler alive; move-only.
+class ModelHandle {
+ public:
+  ModelHandle() = default;
+  ModelHandle(Scheduler& scheduler, std::shared_ptr<ServedModel> model);
+  ModelHandle(ModelHandle&& other) noexcept = default;
+  ModelHandle& operator=(ModelHandle&& other) noexcept;
+  ~ModelHandle();
+
+  // Gives the share back. After the last one the model is freed on a loader thread, and `freed` is
+  // called there; earlier ones call it at once. Does nothing but call it when there is no share.
+  void release(std::function<void()> freed);
+
+  explicit operator bool() const { return model_ != nullptr; }
+  ServedModel& operator*() const { return *model_; }
+  ServedModel* operator->() const { return model_.get(); }
+
+ private:
+  Scheduler* scheduler_ = nullptr;
+  std::shared_ptr<ServedModel> model_;
+};
+
+class Scheduler {
+ public:
+  // `allowed`: every core this process may use; `budget`: the default lanes among them.
+  Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& clock);
+  // Stops runs in flight where the engine can and joins lanes and loads. What is queued is dropped:
+  // the last JS environment is gone.
+  ~Scheduler();
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  using Loaded = std::function<void(Result<ModelHandle>)>;
+
+  // Loads on a loader thread, or joins a load or a loaded model of the same file, device and
+  // limits: then all callers share it. `done` is called once, on a loader thread or on the
+  // caller's.
+  void load(const LoadSpec& spec, Loaded done);
+
+  // Queues `requests` in order, with one lock and one wake-up. Those that are refused are answered
+  // through their channel.
+  void submit(ServedModel& model, Requests requests);
+
+  // Answers one request of `channel` with `error` if it waits or runs; the run is stopped when
+  // nobody else waits for it. Does nothing when it was answered already.
+  void cancel(ServedModel& model, const std::shared_ptr<ReplyChannel>& channel, std::uint64_t id,
+              const Error& error);
+
+  // Forgets every request of a channel; nothing is answered.
+  static void abandon(ServedModel& model, const ReplyChannel* channel);
+
+  const CpuBudget& budget() const { return budget_; }
+  const std::vector<int>& allowedCores() const { return allowed_; }
+
+ private:
+  friend class ModelHandle;
+  void release(std::shared_ptr<ServedModel> model, std::function<void()> freed);
+
+  struct Entry {
+    std::shared_ptr<ServedModel> model;  // null while it loads
+    std::size_t handles = 0;
+    std::vector<Loaded> waiting;  // for the load to end
+  };
+  struct Slot {
+    std::optional<int> core;
+    std::unique_ptr<Lane> lane;  // made when first used
+  };
+
+  Result<std::shared_ptr<ServedModel>> loadNow(const LoadSpec& spec);
+  void finishLoad(const std::string& key, Result<std::shared_ptr<ServedModel>> result);
+  Result<std::vector<Lane*>> lanesFor(const Placement& placement);
+  // The rest is called with mutex_ held.
+  Result<std::vector<Lane*>> lanesOnCores(const std::vector<int>& cores);
+  Lane* laneOf(Slot& slot);
+  std::vector<Slot*> leastLoaded(std::size_t wanted);
+
+  const std::vector<int> allowed_;
+  const CpuBudget budget_;
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::map<std::string, Entry> entries_;  // guarded by mutex_; by what makes models the same
+  std::vector<std::unique_ptr<Slot>>
+      slots_;      // guarded by mutex_; lanes live as long as the scheduler
+  Loader loader_;  // last: its jobs use everything above
+};
+
+}  // namespace infer

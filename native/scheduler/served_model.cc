@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Handing answers back in bulk.
+#include "native/scheduler/served_model.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "native/base/error.h"
+#include "native/base/request.h"
+#include "native/scheduler/queue.h"
+
+namespace infer {
+namespace {
+
+void count(Metrics& metrics, const Requests& requests) {
+  std::uint64_t completed = 0;
+  for (const auto& request : requests) {
+    if (request->result.ok()) {
+      ++completed;
+    } else {
+      metrics.failed(request->result.error().code);
+    }
+  }
+  metrics.completed(completed);
+}
+
+}  // namespace
+
+void answer(ServedModel& model, Requests requests) {
+  count(model.metrics, requests);
+  while (!requests.empty()) {
+    // As many rounds as there are JS environments in the batch: mostly one.
+    const std::shared_ptr<ReplyChannel> channel = requests.front()->channel;
+    const auto others = std::stable_partition(
+        requests.begin(), requests.end(),
+        [&channel](const auto& request) { return request->channel == channel; });
+    std::vector<Reply> replies;
+    replies.reserve(static_cast<std::size_t>(others - requests.begin()));
+    for (auto at = requests.begin(); at != others; ++at) {
+      replies.push_back({(*at)->id, std::move((*at)->result)});
+    }
+    requests.erase(requests.begin(), others);
+    channel->deliver(std::move(replies));
+  }
+}
+
+void fail(ServedModel& model, Requests requests, const Error& error) {
+  for (const auto& request : requests) {
+    request->result = error;
+  }
+  answer(model, std::move(requests));
+}
+
+}  // namespace infer
