@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds and loads the addon, types its functions, explains a failed load, and lists where the engine may lie.
+// The only file that loads the binary, and the only one in lib/ that reads environment variables.
+import { existsSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, InferenceError, type NativeError } from './errors.js';
+import type { NativeData } from './inputs.js';
+import type { NumericData, TensorSpec } from './tensor.js';
+
+/** One place to look for the engine's library. A required one that fails ends the search. */
+export interface NativeLibrary {
+  readonly source: string;
+  readonly path: string;
+  readonly required: boolean;
+  /** Only a copy that the process has mapped already. */
+  readonly mappedOnly: boolean;
+}
+
+/** What the addon needs to load a model. */
+export interface NativeLoadRequest {
+  readonly engine: 'onnxruntime';
+  readonly libraries: readonly NativeLibrary[];
+  readonly file: string;
+  readonly name: string;
+  readonly maxBatch: number;
+  readonly maxDelayUs: number;
+  readonly maxQueue: number;
+  readonly lanes: number;
+  readonly cores: readonly number[];
+  readonly threadsPerRun: number;
+  readonly warmup: boolean;
+}
+
+/** A histogram of the addon: `counts` are not cumulative and one more than `bounds`. */
+export interface NativeHistogram {
+  readonly bounds: readonly number[];
+  readonly counts: readonly number[];
+  readonly sum: number;
+}
+
+export interface NativeStats {
+  readonly requests: number;
+  readonly completed: number;
+  /** By the order of errorCodes. */
+  readonly errors: readonly number[];
+  readonly queueDepth: number;
+  readonly inFlight: number;
+  readonly batches: number;
+  readonly rows: number;
+  readonly queueSeconds: NativeHistogram;
+  readonly runSeconds: NativeHistogram;
+  readonly batchRows: NativeHistogram;
+}
+
+export interface NativeInfo {
+  readonly engine: string;
+  readonly devices: readonly string[];
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  readonly batchable: boolean;
+  readonly maxBatch: number;
+  /** Core of each lane; -1 for one that is not pinned. */
+  readonly lanes: readonly number[];
+}
+
+/** A handle on a loaded model. */
+export interface NativeModel {
+  /** Copies the inputs and stages the request; throws a NativeError. `deadlineMs` counts from now, 0 is none. */
+  submit(
+    id: number,
+    data: readonly NativeData[],
+    shapes: readonly number[],
+    deadlineMs: number,
+  ): void;
+  /**
+   * A queued request leaves at once, a running one is abandoned (its run is stopped when nobody else waits for it).
+   * Its completion arrives as usual, as INFER_DEADLINE when `late`, else as INFER_CANCELLED. Unknown ids are ignored.
+   */
+  cancel(id: number, late: boolean): void;
+  info(): NativeInfo;
+  stats(): NativeStats;
+  /** Gives this handle's share of the model back; settles when it was the last one and the memory is free. */
+  close(): Promise<void>;
+}
+
+/** data0, shape0, data1, shape1, ... in the order of the signature, or what went wrong. */
+export type NativeResult =
+  | readonly (NumericData | readonly string[] | readonly number[])[]
+  | NativeError;
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+export type NativeLogLine = readonly [level: LogLevel, engine: string, message: string];
+
+export interface NativeEngine {
+  readonly name: string;
+  readonly available: boolean;
+  readonly version: string;
+  readonly path: string;
+  readonly source: string;
+  readonly devices: readonly string[];
+  readonly problem?: NativeError;
+  readonly tried: readonly {
+    readonly source: string;
+    readonly path: string;
+    readonly outcome: string;
+  }[];
+}
+
+export interface NativeDevices {
+  readonly cores: readonly number[];
+  readonly quota: number;
+  readonly lanes: number;
+  readonly pinned: boolean;
+  readonly reason: string;
+  readonly engines: readonly NativeEngine[];
+}
+
+/** The functions of the addon. All are called on this environment's JS thread. */
+export interface NativeBinding {
+  start(
+    completed: (ids: readonly number[], results: readonly NativeResult[]) => void,
+    log: (lines: readonly NativeLogLine[]) => void,
+  ): void;
+  devices(libraries: readonly NativeLibrary[]): NativeDevices;
+  load(request: NativeLoadRequest): Promise<NativeModel>;
+  flush(): void;
+}
+
+const functionNames = ['start', 'devices', 'load', 'flush'] as const;
+const packageRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const require = createRequire(import.meta.url);
+
+/**
+ * Loads the addon: a build of this checkout, else the prebuilt one for this platform.
+ * @throws  INFER_ENGINE_UNAVAILABLE, detail `addon-not-found` or `addon-not-loadable`, with platform, what was
+ *          tried and what helps; INFER_INTERNAL when the file is another addon or another version's.
+ */
+export function loadBinding(): NativeBinding {
+  const path = addonPath();
+  let loaded: unknown;
+  try {
+    loaded = require(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : describe(error);
+    throw new InferenceError(
+      'INFER_ENGINE_UNAVAILABLE',
+      `the addon ${path} cannot be loaded on ${platformText()}: ${reason}. ${loadRemedy(reason)}`,
+      { detail: 'addon-not-loadable', cause: error },
+    );
+  }
+  const functions = loaded as Partial<NativeBinding>;
+  const missing = functionNames.find(name => typeof functions[name] !== 'function');
+  if (missing !== undefined) {
+    throw new InferenceError(
+      'INFER_INTERNAL',
+      `the addon ${path} lacks ${missing}(): it does not belong to this version of inference-native. Build or install again.`,
+    );
+  }
+  return loaded as NativeBinding;
+}
+
+/** The path of the addon for this platform. */
+function addonPath(): string {
+  try {
+    const finder = require('node-gyp-build') as { path(root: string): string };
+    return finder.path(packageRoot);
+  } catch (error) {
+    const prebuilds = join(packageRoot, 'prebuilds');
+    const shipped = existsSync(prebuilds) ? readdirSync(prebuilds).sort() : [];
+    const has =
+      shipped.length === 0
+        ? 'no prebuilt addon at all'
+        : `prebuilt addons for ${shipped.join(', ')}`;
+    throw new InferenceError(
+      'INFER_ENGINE_UNAVAILABLE',
+      `no addon for ${platformText()}: looked in build/Release and prebuilds of ${packageRoot}, which has ${has}. ` +
+        'Install the package on one of its platforms, or build it from a clone of its repository with "npm ci" (needs a C++20 compiler and CMake).',
+      { detail: 'addon-not-found', cause: error },
+    );
+  }
+}
+
+/** `linux-x64 (glibc 2.36), Node 20.11.0` */
+function platformText(): string {
+  return `${process.platform}-${process.arch}${libcText()}, Node ${process.versions.node}`;
+}
+
+/** Which C library this process runs on; only worth the price of a report when something failed. */
+function libcText(): string {
+  if (process.platform !== 'linux') return '';
+  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  const version = report.header?.glibcVersionRuntime;
+  return version === undefined ? ' (musl)' : ` (glibc ${version})`;
+}
+
+function loadRemedy(reason: string): string {
+  if (/GLIBC(XX)?_/.test(reason)) return 'It needs a newer C library: use a newer system or image.';
+  if (/ELF|wrong architecture|mach-o/i.test(reason)) {
+    return 'It was built for another platform: install the package on the platform that runs it.';
+  }
+  if (/musl|ld-linux/.test(reason))
+    return 'It was built for glibc: use an image that is not based on musl.';
+  return 'Install the package again, or build it from a clone of its repository with "npm ci".';
+}
+
+/** Names of the engine's library per platform: beside others, and as the loader knows it. */
+const libraryNames: { readonly [platform: string]: { file: string; loader: readonly string[] } } = {
+  linux: {
+    file: 'libonnxruntime.so.1',
+    // Upstream's soname, Debian's (they carry the minor version), and the development link.
+    loader: [
+      'libonnxruntime.so.1',
+      'libonnxruntime.so.1.23',
+      'libonnxruntime.so.1.21',
+      'libonnxruntime.so',
+    ],
+  },
+  darwin: {
+    file: 'libonnxruntime.1.dylib',
+    loader: ['libonnxruntime.1.dylib', 'libonnxruntime.dylib'],
+  },
+};
+
+/**
+ * Where to look for ONNX Runtime, in order: the option, two environment variables, a copy already in the process,
+ * the application's onnxruntime-node, the copy beside the addon, and the loader's default path.
+ * @param enginePath  the option, absolute; undefined when not given.
+ */
+export function engineLibraries(enginePath?: string): readonly NativeLibrary[] {
+  const { file, loader } = libraryNames[process.platform] ?? {
+    file: 'libonnxruntime.so',
+    loader: [],
+  };
+  const found: NativeLibrary[] = [];
+  const add = (source: string, path: string | undefined, kind?: 'required' | 'mapped') => {
+    if (path === undefined || path === '') return;
+    found.push({ source, path, required: kind === 'required', mappedOnly: kind === 'mapped' });
+  };
+  add('option enginePath', enginePath, 'required');
+  for (const name of ['INFERENCE_NATIVE_ORT_PATH', 'ORT_DYLIB_PATH']) {
+    add(name, withDirectory(process.env[name]), 'required');
+  }
+  found.push({ source: 'already in this process', path: file, required: false, mappedOnly: true });
+  add("the application's onnxruntime-node", applicationLibrary(file));
+  add('beside the addon', join(dirname(addonPath()), file));
+  for (const name of loader) add("the loader's default path", name);
+  return found;
+}
+
+/** A bare name stays one, for the loader to search; anything else becomes absolute. */
+function withDirectory(path: string | undefined): string | undefined {
+  return path?.includes('/') ? resolve(path) : path;
+}
+
+/** The library of the onnxruntime-node that the program, or else this package, would import. */
+function applicationLibrary(file: string): string | undefined {
+  const program = process.argv[1] ?? join(process.cwd(), 'program.js');
+  for (const from of [program, fileURLToPath(import.meta.url)]) {
+    try {
+      const home = dirname(createRequire(resolve(from)).resolve('onnxruntime-node/package.json'));
+      const path = join(home, 'bin', 'napi-v6', process.platform, process.arch, file);
+      if (existsSync(path)) return path;
+    } catch {
+      // Not installed where this one looks: the common case.
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ties AbortSignals to request ids: one listener per signal, however many requests share it.
+
+interface Watched {
+  readonly ids: Set<number>;
+  readonly listener: () => void;
+}
+
+// A listener per request would be simpler, but Node warns of a leak from the eleventh on, and sharing
+// one signal among all requests of a connection is the normal case.
+const watched = new WeakMap<AbortSignal, Watched>();
+
+/**
+ * Calls `cancel` with the id when the signal is aborted.
+ * @param signal  not aborted yet.
+ * @param id      to be given to unwatch() when the request settles, aborted or not.
+ */
+export function watch(signal: AbortSignal, id: number, cancel: (id: number) => void): void {
+  let entry = watched.get(signal);
+  if (entry === undefined) {
+    const ids = new Set<number>();
+    entry = { ids, listener: () => [...ids].forEach(cancel) };
+    watched.set(signal, entry);
+    signal.addEventListener('abort', entry.listener, { once: true });
+  }
+  entry.ids.add(id);
+}
+
+/** Forgets a request; the last one of a signal takes the listener away. */
+export function unwatch(signal: AbortSignal, id: number): void {
+  const entry = watched.get(signal);
+  if (entry === undefined) return;
+  entry.ids.delete(id);
+  if (entry.ids.size > 0) return;
+  watched.delete(signal);
+  signal.removeEventListener('abort', entry.listener);
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// model.json: reads it, lets the options of loadModel() override it, and fills in the defaults.
+import { resolve } from 'node:path';
+import { InferenceError } from './errors.js';
+import { parseJson } from './json.js';
+import {
+  engineFor,
+  fileInside,
+  type Location,
+  locate,
+  namesIn,
+  onlyModelIn,
+  readText,
+} from './location.js';
+import {
+  type Batching,
+  type CheckedOptions,
+  defaults,
+  type ImageSpec,
+  type Limits,
+  type Placement,
+} from './options.js';
+import { checkOptions } from './schema.js';
+import type { TensorSpec } from './tensor.js';
+
+/** What is done with the scores of an output; `labels` are the lines of its label file. */
+export interface Postprocess {
+  readonly labels?: readonly string[];
+  readonly topK: number;
+  readonly softmax: boolean;
+}
+
+/** How the values of an input are made from encoded media. */
+export interface Preprocess {
+  readonly image: ImageSpec;
+}
+
+/** All options of one model with their defaults, its files found and its labels read. */
+export interface Settings {
+  readonly name: string;
+  readonly version: string;
+  readonly engine: 'onnxruntime';
+  /** Absolute path of the model file. */
+  readonly file: string;
+  readonly inputs: readonly TensorSpec[] | undefined;
+  readonly outputs: readonly TensorSpec[] | undefined;
+  readonly preprocess: Readonly<Record<string, Preprocess>> | undefined;
+  readonly postprocess: Readonly<Record<string, Postprocess>> | undefined;
+  /** `maxBatch` and `lanes` are 0 and `cores` is empty where the default applies. */
+  readonly batching: Batching;
+  readonly placement: Placement;
+  readonly limits: Limits;
+  readonly warmup: boolean;
+  readonly enginePath: string | undefined;
+}
+
+const manifestName = 'model.json';
+const manifestSizeBytes = 2 ** 20;
+const labelsSizeBytes = 2 ** 24;
+
+/**
+ * Everything that loadModel() has to know, from the path, model.json and the options.
+ * @param path     of a model file or directory. model.json is read from a directory only.
+ * @param options  of loadModel(); each key overrides the same key of model.json, nested keys one by one.
+ * @throws         INFER_BAD_INPUT for wrong options, INFER_MODEL_NOT_FOUND, INFER_MODEL_INVALID,
+ *                 INFER_ENGINE_UNAVAILABLE for a model of another engine.
+ */
+export async function readSettings(path: unknown, options: unknown): Promise<Settings> {
+  const own =
+    options === undefined
+      ? {}
+      : await checkOptions(withoutUndefined(options), {
+          label: 'options',
+          code: 'INFER_BAD_INPUT',
+          caller: true,
+        });
+  const location = await locate(path);
+  if (location.file !== undefined && own.file !== undefined) {
+    throw new InferenceError(
+      'INFER_BAD_INPUT',
+      `options: "file" chooses within a directory, but the path ${location.file} is a file`,
+    );
+  }
+  const fromFile = location.file === undefined ? await readManifest(location.directory) : {};
+  return fillIn(location, merge(fromFile, own) as CheckedOptions);
+}
+
+/** model.json of a directory; `{}` when there is none. */
+async function readManifest(directory: string): Promise<CheckedOptions> {
+  if (!(await namesIn(directory)).includes(manifestName)) return {};
+  const role = { label: 'model.json', missing: 'INFER_MODEL_INVALID' } as const;
+  const path = await fileInside(directory, manifestName, role);
+  const parsed = parseJson(await readText(path, path, manifestSizeBytes));
+  if ('problem' in parsed) {
+    const { line, column, message } = parsed.problem;
+    throw new InferenceError(
+      'INFER_MODEL_INVALID',
+      `${path}: not JSON at line ${line}, column ${column}: ${message}`,
+    );
+  }
+  return checkOptions(parsed.value, { label: path, code: 'INFER_MODEL_INVALID', caller: false });
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** A copy in which keys with the value undefined are left out, at every depth. */
+function withoutUndefined(value: unknown): unknown {
+  if (!isPlain(value)) return value;
+  const kept = Object.entries(value).filter(([, entry]) => entry !== undefined);
+  return Object.fromEntries(kept.map(([key, entry]) => [key, withoutUndefined(entry)]));
+}
+
+/** `over` laid over `base`, object by object; arrays and plain values are replaced whole. */
+function merge(base: unknown, over: unknown): unknown {
+  if (!isPlain(base) || !isPlain(over)) return over;
+  const added = Object.entries(over).map(([key, value]) => [
+    key,
+    Object.hasOwn(base, key) ? merge(base[key], value) : value,
+  ]);
+  return Object.fromEntries([...Object.entries(base), ...added]);
+}
+
+async function fillIn(location: Location, given: CheckedOptions): Promise<Settings> {
+  const { directory } = location;
+  const name = location.file === undefined ? (given.file ?? (await onlyModelIn(directory))) : '';
+  const role = { label: 'file', missing: 'INFER_MODEL_NOT_FOUND' } as const;
+  const file = location.file ?? (await fileInside(directory, name, role));
+  return {
+    name: given.name ?? location.name,
+    version: given.version ?? defaults.version,
+    engine: given.engine ?? engineFor(file),
+    file,
+    inputs: given.inputs,
+    outputs: given.outputs,
+    preprocess: given.preprocess && mapValues(given.preprocess, fillImage),
+    postprocess: given.postprocess && (await readPostprocess(directory, given.postprocess)),
+    batching: { ...defaults.batching, maxBatch: 0, ...given.batching },
+    placement: { ...defaults.placement, lanes: 0, cores: [], ...given.placement },
+    limits: given.limits ?? {},
+    warmup: (given.warmup ?? defaults.warmup) === 'random',
+    enginePath: given.enginePath === undefined ? undefined : resolve(given.enginePath),
+  };
+}
+
+function mapValues<T, R>(record: Readonly<Record<string, T>>, map: (value: T, key: string) => R) {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value, key)]));
+}
+
+/** The image description with its defaults. */
+function fillImage(
+  { image }: NonNullable<CheckedOptions['preprocess']>[string],
+  input: string,
+): Preprocess {
+  const [width, height] = image.size ?? [0, 0]; // never absent: the schema requires it
+  const channels = image.colour === 'gray' ? 1 : 3;
+  const filled: ImageSpec = {
+    ...defaults.image,
+    size: [width, height],
+    shorter: Math.max(width, height),
+    mean: new Array<number>(channels).fill(0),
+    std: new Array<number>(channels).fill(1),
+    ...image,
+  };
+  checkImage(filled, `preprocess.${input}.image`);
+  return { image: filled };
+}
+
+function checkImage({ size, shorter, colour, mean, std }: ImageSpec, where: string): void {
+  const channels = colour === 'gray' ? 1 : 3;
+  const wrong = (key: string, text: string) =>
+    new InferenceError('INFER_MODEL_INVALID', `"${where}.${key}": expected ${text}`);
+  for (const [key, values] of Object.entries({ mean, std })) {
+    if (values.length !== channels) {
+      throw wrong(
+        key,
+        `${channels} ${channels === 1 ? 'number' : 'numbers'} for colour "${colour}", got ${values.length}`,
+      );
+    }
+  }
+  if (std.includes(0)) throw wrong('std', 'numbers other than 0, got 0');
+  if (shorter < Math.max(...size)) {
+    throw wrong('shorter', `at least the larger of size (${Math.max(...size)}), got ${shorter}`);
+  }
+}
+
+async function readPostprocess(
+  directory: string,
+  given: NonNullable<CheckedOptions['postprocess']>,
+): Promise<Record<string, Postprocess>> {
+  const filled: [string, Postprocess][] = [];
+  for (const [output, { labels, ...rest }] of Object.entries(given)) {
+    const lines =
+      labels === undefined ? {} : { labels: await readLabels(directory, labels, output) };
+    filled.push([output, { ...lines, ...defaults.postprocess, ...rest }]);
+  }
+  return Object.fromEntries(filled);
+}
+
+async function readLabels(directory: string, name: string, output: string): Promise<string[]> {
+  const label = `"postprocess.${output}.labels"`;
+  const path = await fileInside(directory, name, { label, missing: 'INFER_MODEL_INVALID' });
+  const lines = (await readText(path, label, labelsSizeBytes))
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/);
+  if (lines.at(-1) === '') lines.pop();
+  return lines;
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// loadModel() and the object it returns: predict, info, stats, close.
+import { engineLibraries, type NativeInfo, type NativeModel } from './binding.js';
+import { environment, type Handle, submit } from './environment.js';
+import { atCallerOf, describe, InferenceError, quote, toInferenceError } from './errors.js';
+import { type Inputs, type InputsPlan, type NativeData, planInputs, readInputs } from './inputs.js';
+import { type Postprocess, type Preprocess, readSettings, type Settings } from './manifest.js';
+import { type Batching, type Limits, type LoadOptions, maxTimeoutMs } from './options.js';
+import { joinSignature } from './signature.js';
+import { type ModelStats, readStats } from './stats.js';
+import type { Signature, Tensor } from './tensor.js';
+
+/** What a call of predict() may ask for. */
+export interface PredictOptions {
+  /** Aborting it takes the request out of the queue, or abandons its run: INFER_CANCELLED. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds from the call to INFER_DEADLINE, above 0; overrides `limits.timeoutMs`. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** What is known about a loaded model; frozen. */
+export interface ModelInfo {
+  readonly name: string;
+  readonly version: string;
+  /** Name of the engine, e.g. `onnxruntime`; `listDevices()` knows its version and library. */
+  readonly engine: string;
+  readonly devices: readonly string[];
+  readonly signature: Signature;
+  /** As in effect: `maxBatch` is 1 for a model whose requests cannot be joined. */
+  readonly batching: Batching;
+  /** The lanes that run it; `core` is null for one that is not pinned. */
+  readonly lanes: readonly { readonly core: number | null }[];
+  readonly limits: Limits;
+  /** Absolute path of the model file. */
+  readonly path: string;
+  readonly preprocess?: Readonly<Record<string, Preprocess>>;
+  readonly postprocess?: Readonly<Record<string, Postprocess>>;
+}
+
+/** A loaded model. Its functions need no `this`. */
+export interface Model {
+  /**
+   * Runs the model once. Never blocks and never throws: everything that is wrong is a rejection.
+   * @param inputs   for each input of the signature a tensor `{ type?, shape?, data }` or only its elements; the
+   *                 shape may be left out while at most one axis is free. Elements are copied before this returns.
+   * @param options  deadline and cancellation; none by default, except for `limits.timeoutMs`.
+   * @returns        a tensor for each output, by name.
+   * @throws         INFER_BAD_INPUT, INFER_CLOSED, INFER_QUEUE_FULL, INFER_DEADLINE, INFER_CANCELLED,
+   *                 INFER_ENGINE_FAILED.
+   */
+  predict(inputs: Inputs, options?: PredictOptions): Promise<Record<string, Tensor>>;
+  readonly info: ModelInfo;
+  /** A snapshot of the counters; after close() the last one. */
+  stats(): ModelStats;
+  /**
+   * Refuses new requests (INFER_CLOSED), lets the accepted ones finish, then frees the model.
+   * @returns  always the same promise, however often it is called.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Loads a model, on a thread of its own.
+ * @param path     of a model file, or of a directory with a model.json or exactly one model file. Relative paths
+ *                 start at the working directory.
+ * @param options  any key of model.json, which it overrides, and `enginePath`; see docs/options.md.
+ * @returns        the model, ready to predict.
+ * @throws         INFER_BAD_INPUT, INFER_MODEL_NOT_FOUND, INFER_MODEL_INVALID, INFER_ENGINE_UNAVAILABLE,
+ *                 INFER_DEVICE_UNAVAILABLE.
+ */
+export async function loadModel(path: string, options?: LoadOptions): Promise<Model> {
+  const caller = { stack: '' };
+  Error.captureStackTrace(caller, loadModel);
+  try {
+    const settings = await readSettings(path, options);
+    if (settings.placement.device !== 'cpu') throw noDevice(settings.placement.device);
+    const native = await environment().load(loadRequest(settings));
+    try {
+      return createModel(settings, native);
+    } catch (error) {
+      await native.close();
+      throw error;
+    }
+  } catch (reason) {
+    const error = toInferenceError(reason);
+    error.stack = `${error.name}: ${error.message}${caller.stack.slice(caller.stack.indexOf('\n'))}`;
+    throw error;
+  }
+}
+
+function noDevice(device: string): InferenceError {
+  return new InferenceError(
+    'INFER_DEVICE_UNAVAILABLE',
+    `placement.device: this version runs models on "cpu", got ${quote(device)}`,
+  );
+}
+
+function loadRequest(settings: Settings) {
+  const { engine, file, name, batching, placement, warmup } = settings;
+  const { lanes, cores, threadsPerRun } = placement;
+  const libraries = engineLibraries(settings.enginePath);
+  return { engine, libraries, file, name, ...batching, lanes, cores, threadsPerRun, warmup };
+}
+
+function createModel(settings: Settings, native: NativeModel): Model {
+  const facts = native.info();
+  const info = deepFreeze(describeModel(settings, facts));
+  const { inputs, outputs } = info.signature;
+  const maxRows = info.limits.maxRows ?? Number.POSITIVE_INFINITY;
+  const handle: Handle = { native, outputs, inFlight: 0, onIdle: undefined };
+  const plan = planInputs(inputs, { maxRows, batchable: facts.batchable });
+  const closing = closer(handle);
+  return {
+    predict: predictor({ handle, plan, info, isClosed: closing.started }),
+    info,
+    stats: () => closing.lastStats() ?? readStats(native.stats()),
+    close: closing.close,
+  };
+}
+
+function describeModel(settings: Settings, facts: NativeInfo): ModelInfo {
+  const { name, version, batching, limits, file, preprocess, postprocess } = settings;
+  return {
+    name,
+    version,
+    engine: facts.engine,
+    devices: facts.devices,
+    signature: joinSignature(settings, { inputs: facts.inputs, outputs: facts.outputs }),
+    batching: { ...batching, maxBatch: facts.maxBatch },
+    lanes: facts.lanes.map(core => ({ core: core < 0 ? null : core })),
+    limits,
+    path: file,
+    ...(preprocess === undefined ? {} : { preprocess }),
+    ...(postprocess === undefined ? {} : { postprocess }),
+  };
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === 'object' && part !== null) deepFreeze(part);
+  }
+  return Object.freeze(value);
+}
+
+/** close() of one handle, with what the rest of the model has to know about it. */
+function closer(handle: Handle) {
+  let closed: Promise<void> | undefined;
+  let last: ModelStats | undefined;
+  const close = async () => {
+    if (handle.inFlight > 0) await new Promise<void>(resolve => (handle.onIdle = resolve));
+    last = readStats(handle.native.stats());
+    await handle.native.close();
+  };
+  return {
+    started: () => closed !== undefined,
+    lastStats: () => last,
+    close: () => (closed ??= close()),
+  };
+}
+
+interface PredictContext {
+  readonly handle: Handle;
+  readonly plan: InputsPlan;
+  readonly info: ModelInfo;
+  readonly isClosed: () => boolean;
+}
+
+/** Makes predict() of one model. */
+function predictor({ handle, plan, info, isClosed }: PredictContext): Model['predict'] {
+  const usualTimeoutMs = info.limits.timeoutMs ?? 0;
+  const predict: Model['predict'] = (inputs, options) =>
+    new Promise<Record<string, Tensor>>((resolve, reject) => {
+      try {
+        if (isClosed()) throw closedError(info.name);
+        let timeoutMs = usualTimeoutMs;
+        let signal: AbortSignal | undefined;
+        if (options !== undefined) {
+          checkPredictOptions(options);
+          timeoutMs = options.timeoutMs ?? usualTimeoutMs;
+          signal = options.signal;
+          if (signal?.aborted) throw abortedError(signal);
+        }
+        const data: NativeData[] = [];
+        const shapes: number[] = [];
+        readInputs(plan, inputs, data, shapes);
+        submit({ handle, resolve, reject, signal, timer: undefined }, data, shapes, timeoutMs);
+      } catch (error) {
+        reject(atCallerOf(predict, toInferenceError(error, 'INFER_BAD_INPUT')));
+      }
+    }).then(undefined, rethrow);
+  return predict;
+}
+
+/**
+ * Turns what the addon reported into an InferenceError. Making it here, in a reaction to the promise that the
+ * caller awaits, lets V8 add the caller's frames ("at async ..."); a stack taken in every predict() would cost
+ * several microseconds each, also when nothing fails.
+ */
+function rethrow(reason: unknown): never {
+  if (reason instanceof InferenceError) throw reason;
+  throw atCallerOf(rethrow, toInferenceError(reason));
+}
+
+function closedError(name: string): InferenceError {
+  return new InferenceError(
+    'INFER_CLOSED',
+    `model ${quote(name)}: closed before this call of predict()`,
+  );
+}
+
+function abortedError(signal: AbortSignal): InferenceError {
+  const extra = { cause: signal.reason as unknown };
+  return new InferenceError('INFER_CANCELLED', 'option "signal": aborted before the call', extra);
+}
+
+function checkPredictOptions(options: unknown): asserts options is PredictOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw badOption('options: expected an object with "signal", "timeoutMs"', options);
+  }
+  for (const key of Object.keys(options)) {
+    if (key !== 'signal' && key !== 'timeoutMs') {
+      throw badOption('options: expected only "signal", "timeoutMs"', key);
+    }
+  }
+  const { signal, timeoutMs } = options as { signal?: unknown; timeoutMs?: unknown };
+  if (
+    timeoutMs !== undefined &&
+    !(typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= maxTimeoutMs)
+  ) {
+    throw badOption(
+      `option "timeoutMs": expected a number of milliseconds above 0 up to ${maxTimeoutMs}`,
+      timeoutMs,
+    );
+  }
+  if (signal !== undefined && !isAbortSignal(signal)) {
+    throw badOption('option "signal": expected an AbortSignal', signal);
+  }
+}
+
+/** By shape rather than by class, so that a signal of another realm or a polyfill serves as well. */
+function isAbortSignal(value: unknown): value is AbortSignal {
+  if (typeof value !== 'object' || value === null) return false;
+  const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>;
+  return (
+    typeof aborted === 'boolean' &&
+    typeof addEventListener === 'function' &&
+    typeof removeEventListener === 'function'
+  );
+}
+
+function badOption(expected: string, got: unknown): InferenceError {
+  return new InferenceError('INFER_BAD_INPUT', `${expected}, got ${describe(got)}`);
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Typed snapshot of the native counters of one model.
+import type { NativeHistogram, NativeStats } from './binding.js';
+import { type ErrorCode, errorCodes } from './errors.js';
+
+/** Counts by size, as Prometheus has them: each bucket counts all values up to `le`; the last `le` is Infinity. */
+export interface Histogram {
+  readonly count: number;
+  readonly sum: number;
+  readonly buckets: readonly { readonly le: number; readonly count: number }[];
+}
+
+/** Counters since the model was loaded. Handles that share one loaded model share its counters. */
+export interface ModelStats {
+  /** Requests that were accepted into the queue. */
+  readonly requests: number;
+  /** Accepted requests that were answered with a result; the others are in `errors`. */
+  readonly completed: number;
+  /** Requests that failed, by code; codes that never came up are absent. */
+  readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
+  /** Requests that wait now. */
+  readonly queueDepth: number;
+  /** Requests that run now. */
+  readonly inFlight: number;
+  readonly batches: number;
+  readonly rows: number;
+  /** Rows per batch; 0 before the first. */
+  readonly meanBatch: number;
+  /** Seconds from acceptance to the start of the run. */
+  readonly queueSeconds: Histogram;
+  /** Seconds of each run of a batch. */
+  readonly runSeconds: Histogram;
+  /** Rows of each batch. */
+  readonly batchRows: Histogram;
+}
+
+/**
+ * Turns native counters into a snapshot.
+ * @param native  as the addon reports them; seconds are seconds, rows are rows.
+ */
+export function readStats(native: NativeStats): ModelStats {
+  const failed = errorCodes.flatMap((code, index): [ErrorCode, number][] => {
+    const count = native.errors[index] ?? 0;
+    return count === 0 ? [] : [[code, count]];
+  });
+  return {
+    requests: native.requests,
+    completed: native.completed,
+    errors: Object.fromEntries(failed),
+    queueDepth: native.queueDepth,
+    inFlight: native.inFlight,
+    batches: native.batches,
+    rows: native.rows,
+    meanBatch: native.batches === 0 ? 0 : native.rows / native.batches,
+    queueSeconds: readHistogram(native.queueSeconds),
+    runSeconds: readHistogram(native.runSeconds),
+    batchRows: readHistogram(native.batchRows),
+  };
+}
+
+function readHistogram({ bounds, counts, sum }: NativeHistogram): Histogram {
+  let count = 0;
+  const buckets = counts.map((own, index) => {
+    count += own;
+    return { le: bounds[index] ?? Number.POSITIVE_INFINITY, count };
+  });
+  return { count, sum, buckets };
+}
