@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every error code is provoked through the public API.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type ErrorCode, errorCodes } from '../../lib/errors.js';
@@ -24,15 +24,14 @@ function loadElsewhere(environment: Readonly<Record<string, string>>): Told {
   return JSON.parse(child.stdout) as Told;
 }
 
-/** A folder of prebuilt addons that holds the addon of another package. */
+/** A folder of prebuilt addons that holds the addon of another package, sharp's. */
 function foreignAddon(t: Test): string {
-  const folder = t.testdir({});
-  const tuple = join(folder, 'prebuilds', `${process.platform}-${process.arch}`);
-  mkdirSync(tuple, { recursive: true });
-  const binaries = join(root, 'node_modules/uWebSockets.js/dist/bin');
-  const name = `uws_${process.platform}_${process.arch}_${process.versions.modules}.node`;
-  if (!readdirSync(binaries).includes(name)) throw new Error(`no ${name} to try with`);
-  symlinkSync(join(binaries, name), join(tuple, 'foreign.node'));
+  const tuple = `${process.platform}-${process.arch}`;
+  const folder = t.testdir({ prebuilds: {} });
+  symlinkSync(
+    join(root, 'node_modules/@img', `sharp-${tuple}`, 'lib'),
+    join(folder, 'prebuilds', tuple),
+  );
   return folder;
 }
 
