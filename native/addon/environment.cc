@@ -4,9 +4,7 @@
 
 #include <napi.h>
 
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -98,11 +96,6 @@ void Environment::flush() {
     }
     scheduler().submit(model->served(), std::move(requests));
   }
-}
-
-bool Environment::unstage(std::uint64_t id) {
-  return std::erase_if(staged_, [id](const Staged& staged) { return staged.request->id == id; }) >
-         0;
 }
 
 void Environment::onEnd(void* self) {

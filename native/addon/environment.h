@@ -6,7 +6,6 @@
 
 #include <napi.h>
 
-#include <cstdint>
 #include <memory>
 #include <unordered_set>
 #include <vector>
@@ -34,8 +33,6 @@ class Environment {
   // Keeps a request until flush(), so that a burst of calls costs one lock and one wake-up.
   void stage(ModelWrap* model, std::unique_ptr<Request> request);
   void flush();
-  // Removes a staged request; false when it is not staged (any more).
-  bool unstage(std::uint64_t id);
 
   Napi::FunctionReference modelConstructor;
   std::unordered_set<ModelWrap*> models;  // open ones; each removes itself

@@ -102,6 +102,7 @@ ModelWrap::ModelWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelWra
 
 ModelWrap::~ModelWrap() {
   if (environment_ != nullptr) {
+    environment_->flush();  // what it staged points to this
     environment_->models.erase(this);
   }
 }
