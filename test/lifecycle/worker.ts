@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the worker threads of these tests do: workerData names the task, messages say how far it is.
+import { parentPort, workerData } from 'node:worker_threads';
+import { loadModel } from '../../lib/index.js';
+import { fixture } from '../helpers.js';
+import { isRow, spinRow } from './spin.js';
+
+const rowsPerSharer = 40;
+
+/** Says `message` to the parent. */
+function tell(message: unknown): void {
+  parentPort?.postMessage(message);
+}
+
+/** Waits for the parent's next message. */
+function told(): Promise<unknown> {
+  return new Promise(resolve => parentPort?.once('message', resolve));
+}
+
+/** Fills the queue with long runs and says so; the parent is to end this thread before they are done. */
+async function flood(): Promise<void> {
+  const model = await loadModel(fixture('spin_batch.onnx'));
+  const replies = Array.from({ length: 64 }, () => model.predict({ x: spinRow(20_000) }));
+  setImmediate(tell, 'busy'); // by then they are in the queue
+  await Promise.all(replies);
+}
+
+/** Asks many rows of its own of a model that others use too, and reports whether each came back to it. */
+async function share(mark: number): Promise<void> {
+  const model = await loadModel(fixture('spin_batch.onnx'));
+  const rows = Array.from({ length: rowsPerSharer }, (_, i) => spinRow(100, mark * 1000 + i));
+  const answers = await Promise.all(rows.map(x => model.predict({ x })));
+  const right = answers.filter(({ y }, i) => isRow(y?.data, rows[i] as Float32Array)).length;
+  const heard = told(); // the model stays loaded until the parent has looked at it
+  tell(right);
+  await heard;
+  await model.close();
+}
+
+/** Starts many loads at once; the parent is to end this thread while they go on. */
+async function load(): Promise<void> {
+  const loads = Array.from({ length: 12 }, (_, i) =>
+    loadModel(fixture('spin_batch.onnx'), { batching: { maxQueue: 100 + i } }),
+  );
+  await Promise.race(loads);
+  tell('loading'); // one is there, so the others are on their way
+  await Promise.all(loads);
+}
+
+/** Ends the process from here, with work in flight. */
+async function exit(): Promise<void> {
+  const model = await loadModel(fixture('spin_batch.onnx'));
+  for (let i = 0; i < 8; i++) void model.predict({ x: spinRow(1_000_000) });
+  setImmediate(() => process.exit(0));
+}
+
+/** Makes the engine fail, which it also writes to its log. */
+async function fail(): Promise<void> {
+  const model = await loadModel(fixture('gather.onnx'));
+  await model.predict({ index: new BigInt64Array([99n]) }).catch(error => tell(error.code));
+  await model.close();
+}
+
+const tasks = { flood, share, load, exit, fail };
+
+/** What a worker of these tests is given. */
+export interface Task {
+  readonly name: keyof typeof tasks;
+  readonly mark: number;
+}
+
+export { rowsPerSharer };
+
+if (parentPort !== null) {
+  const { name, mark } = workerData as Task;
+  await tasks[name](mark);
+}
