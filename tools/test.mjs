@@ -1,41 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `npm test` runs: native tests, then TypeScript tests; the last line is `N passed, N failed`.
 // Flags: --native-only, and --sanitize address|thread for the native tests under that sanitizer.
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { mustRun, root, runNativeTests, SANITIZERS } from './native_tests.mjs';
-import { sumTallies, tallyTap } from './tap_tally.mjs';
-
-const tapOutput = join(root, 'build', 'tests.tap');
-
-/** Compiled files of the sources that exist: dist/ may still hold a test whose source is gone. */
-function testFiles() {
-  return readdirSync(join(root, 'test'), { recursive: true })
-    .filter(name => name.endsWith('.test.ts'))
-    .map(name => join('dist', 'test', name.replace(/\.ts$/, '.js')))
-    .sort();
-}
+import { runTap, testFiles } from './tap_run.mjs';
+import { sumTallies } from './tap_tally.mjs';
 
 function runTypeScriptTests() {
   mustRun(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', '.']);
-  mkdirSync(dirname(tapOutput), { recursive: true });
-  rmSync(tapOutput, { force: true });
-  const tap = join('node_modules', 'tap', 'dist', 'esm', 'run.mjs');
-  const options = ['--disable-coverage', '--allow-empty-coverage', '--reporter=base'];
-  const child = spawnSync(
-    process.execPath,
-    [tap, 'run', ...options, `--output-file=${tapOutput}`, ...testFiles()],
-    { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
-  );
-  if (child.error) throw child.error;
-  const tally = tallyTap(readFileSync(tapOutput, 'utf8'));
-  if (child.status !== 0 && tally.failed === 0) {
-    tally.failed = 1;
-    tally.failures.push({ name: `tap ended with status ${child.status}`, details: [] });
-  }
-  return tally;
+  return runTap(testFiles(), process.execPath, join(root, 'build', 'tests.tap'));
 }
 
 /** Runs one part; a part that cannot run is one failure, so that the last line is always printed. */
