@@ -190,7 +190,12 @@ function platformText(): string {
 /** Which C library this process runs on; only worth the price of a report when something failed. */
 function libcText(): string {
   if (process.platform !== 'linux') return '';
+  // Unless told not to (since Node 20.13), a report asks the resolver for the peer of every open socket.
+  const settings = process.report as typeof process.report & { excludeNetwork?: boolean };
+  const { excludeNetwork = false } = settings;
+  settings.excludeNetwork = true;
   const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  settings.excludeNetwork = excludeNetwork;
   const version = report.header?.glibcVersionRuntime;
   return version === undefined ? ' (musl)' : ` (glibc ${version})`;
 }

@@ -142,6 +142,14 @@ export function atCallerOf(entry: (...args: never[]) => unknown, error: Inferenc
   return error;
 }
 
+/** The lines of the stack from the caller of `entry` on, each after a line break; '' when stacks are switched off. */
+export function stackOfCaller(entry: (...args: never[]) => unknown): string {
+  const holder: { stack?: unknown } = {};
+  Error.captureStackTrace(holder, entry);
+  const text = typeof holder.stack === 'string' ? holder.stack : '';
+  return text.slice(`${text}\n`.indexOf('\n'));
+}
+
 const longestText = 60;
 
 /** `text` in double quotes, control characters escaped, cut after 60 characters. */

@@ -107,8 +107,9 @@ function isPlain(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** A copy in which keys with the value undefined are left out, at every depth. */
+/** A copy, so that the caller's objects stay the caller's, without keys whose value is undefined. */
 function withoutUndefined(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutUndefined);
   if (!isPlain(value)) return value;
   const kept = Object.entries(value).filter(([, entry]) => entry !== undefined);
   return Object.fromEntries(kept.map(([key, entry]) => [key, withoutUndefined(entry)]));
@@ -140,7 +141,7 @@ async function fillIn(location: Location, given: CheckedOptions): Promise<Settin
     postprocess: given.postprocess && (await readPostprocess(directory, given.postprocess)),
     batching: { ...defaults.batching, maxBatch: 0, ...given.batching },
     placement: { ...defaults.placement, lanes: 0, cores: [], ...given.placement },
-    limits: given.limits ?? {},
+    limits: { ...given.limits },
     warmup: (given.warmup ?? defaults.warmup) === 'random',
     enginePath: given.enginePath === undefined ? undefined : resolve(given.enginePath),
   };
@@ -155,7 +156,10 @@ function fillImage(
   { image }: NonNullable<CheckedOptions['preprocess']>[string],
   input: string,
 ): Preprocess {
-  const [width, height] = image.size ?? [0, 0]; // never absent: the schema requires it
+  const where = `preprocess.${input}`;
+  if (image === undefined) throw missing(where, 'image');
+  if (image.size === undefined) throw missing(`${where}.image`, 'size');
+  const [width, height] = image.size;
   const channels = image.colour === 'gray' ? 1 : 3;
   const filled: ImageSpec = {
     ...defaults.image,
@@ -165,8 +169,12 @@ function fillImage(
     std: new Array<number>(channels).fill(1),
     ...image,
   };
-  checkImage(filled, `preprocess.${input}.image`);
+  checkImage(filled, `${where}.image`);
   return { image: filled };
+}
+
+function missing(where: string, key: string): InferenceError {
+  return new InferenceError('INFER_MODEL_INVALID', `"${where}": key "${key}" is missing`);
 }
 
 function checkImage({ size, shorter, colour, mean, std }: ImageSpec, where: string): void {

@@ -2,7 +2,14 @@
 // loadModel() and the object it returns: predict, info, stats, close.
 import { engineLibraries, type NativeInfo, type NativeModel } from './binding.js';
 import { environment, type Handle, submit } from './environment.js';
-import { atCallerOf, describe, InferenceError, quote, toInferenceError } from './errors.js';
+import {
+  atCallerOf,
+  describe,
+  InferenceError,
+  quote,
+  stackOfCaller,
+  toInferenceError,
+} from './errors.js';
 import { type Inputs, type InputsPlan, type NativeData, planInputs, readInputs } from './inputs.js';
 import { type Postprocess, type Preprocess, readSettings, type Settings } from './manifest.js';
 import { type Batching, type Limits, type LoadOptions, maxTimeoutMs } from './options.js';
@@ -69,8 +76,7 @@ export interface Model {
  *                 INFER_DEVICE_UNAVAILABLE.
  */
 export async function loadModel(path: string, options?: LoadOptions): Promise<Model> {
-  const caller = { stack: '' };
-  Error.captureStackTrace(caller, loadModel);
+  const stack = stackOfCaller(loadModel);
   try {
     const settings = await readSettings(path, options);
     if (settings.placement.device !== 'cpu') throw noDevice(settings.placement.device);
@@ -83,7 +89,7 @@ export async function loadModel(path: string, options?: LoadOptions): Promise<Mo
     }
   } catch (reason) {
     const error = toInferenceError(reason);
-    error.stack = `${error.name}: ${error.message}${caller.stack.slice(caller.stack.indexOf('\n'))}`;
+    error.stack = `${error.name}: ${error.message}${stack}`;
     throw error;
   }
 }

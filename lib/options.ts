@@ -53,9 +53,7 @@ export interface LoadOptions {
   readonly file?: string | undefined;
   readonly inputs?: readonly TensorSpec[] | undefined;
   readonly outputs?: readonly TensorSpec[] | undefined;
-  readonly preprocess?:
-    | Readonly<Record<string, { readonly image: Optional<ImageSpec> }>>
-    | undefined;
+  readonly preprocess?: Readonly<Record<string, PreprocessOptions>> | undefined;
   readonly postprocess?: Readonly<Record<string, PostprocessOptions>> | undefined;
   readonly batching?: Optional<Batching> | undefined;
   readonly placement?: Optional<Placement> | undefined;
@@ -63,6 +61,9 @@ export interface LoadOptions {
   readonly warmup?: 'none' | 'random' | undefined;
   readonly enginePath?: string | undefined;
 }
+
+/** Options for making an input from encoded media; `size` has to come from here or from model.json. */
+export type PreprocessOptions = Optional<{ image: Optional<ImageSpec> }>;
 
 /** Options for turning scores into named classes. */
 export type PostprocessOptions = Optional<{ labels: string; topK: number; softmax: boolean }>;

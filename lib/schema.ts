@@ -44,8 +44,9 @@ export function optionSchema(caller: boolean): Schema {
     let node = root;
     const path = row.key.split('.');
     for (const [depth, key] of path.entries()) {
-      // A required option makes the objects around it required, down from the one that has a free name.
-      if (row.required && path.indexOf('*') < depth) node.required.push(key);
+      // A required option makes the objects around it required, down from the one that has a free name. The
+      // caller may leave out what model.json has: that is checked once the two are joined.
+      if (row.required && !caller && path.indexOf('*') < depth) node.required.push(key);
       const next = node.children.get(key) ?? { children: new Map(), required: [] };
       node.children.set(key, next);
       node = next;

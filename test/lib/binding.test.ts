@@ -29,11 +29,17 @@ function inProcess(environment: Readonly<Record<string, string>>, options = {}):
     const load = await lib.loadModel(${JSON.stringify(fixture('affine.onnx'))}, ${JSON.stringify(options)}).then(
       async model => { await model.close(); return { loaded: true }; }, told);
     console.log(JSON.stringify({ imported: true, devices, load }));`;
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-    env: { ...process.env, NODE_OPTIONS: '', ...environment },
-    encoding: 'utf8',
-    cwd: dirname(root),
-  });
+  const { stdout, stderr, signal } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '-e', script],
+    {
+      env: { ...process.env, NODE_OPTIONS: '', ...environment },
+      encoding: 'utf8',
+      cwd: dirname(root),
+      timeout: 20_000,
+    },
+  );
+  if (signal !== null) throw new Error(`the process did not end: ${stdout}${stderr}`);
   t.equal(stderr, '', 'nothing is printed');
   return JSON.parse(stdout) as Outcome;
 }

@@ -165,6 +165,16 @@ t.test('an error of the engine shows who called predict()', async t => {
   t.match(error.stack, /^InferenceError: .*\n(.*\n)*? +at async askingCaller/);
 });
 
+t.test('errors are made with stacks switched off, too', async t => {
+  const { stackTraceLimit } = Error;
+  t.teardown(() => {
+    Error.stackTraceLimit = stackTraceLimit;
+  });
+  Error.stackTraceLimit = 0;
+  const error = await failure(loadModel('none.onnx'));
+  t.equal(error.stack, `InferenceError: ${error.message}`);
+});
+
 t.test('a refused input shows who called predict(), and nothing of this package', async t => {
   const model = await loadModel(fixture('gather.onnx'));
   t.teardown(() => model.close());

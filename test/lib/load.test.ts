@@ -117,6 +117,21 @@ t.test('the image description of a model is filled in', async t => {
   t.equal(model.info.postprocess?.['probabilities']?.labels?.length, 10);
 });
 
+t.test("the caller's options stay the caller's", async t => {
+  const mean = [0.5];
+  const options = {
+    preprocess: { image: { image: { mean } } },
+    limits: { maxRows: 5 },
+    placement: { lanes: 1, cores: undefined },
+  };
+  const before = structuredClone(options);
+  const model = await loadModel(join(root, 'models/digits'), options);
+  t.teardown(() => model.close());
+  t.same(model.info.preprocess?.['image']?.image.mean, [0.5]);
+  t.same(options, before);
+  t.notOk(Object.isFrozen(mean) || Object.isFrozen(options.limits));
+});
+
 t.test('a warm-up runs before the model is ready', async t => {
   const model = await loadModel(fixture('affine.onnx'), { warmup: 'random', name: 'warm' });
   t.teardown(() => model.close());

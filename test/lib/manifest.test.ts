@@ -230,6 +230,22 @@ const cases: readonly Bad[] = [
     '"postprocess.y.labels" "l.txt" does not exist',
   ),
   // Options
+  {
+    ...badOption(
+      'an image of options without size',
+      { preprocess: { x: { image: { scale: 1 } } } },
+      '"preprocess.x.image": key "size" is missing',
+    ),
+    code: invalid,
+  },
+  {
+    ...badOption(
+      'preprocessing of options without kind',
+      { preprocess: { x: {} } },
+      '"preprocess.x": key "image" is missing',
+    ),
+    code: invalid,
+  },
   badOption('options as text', 'fast', 'options: expected an object with "name"'),
   badOption('null options', null, 'options: expected an object'),
   badOption(
