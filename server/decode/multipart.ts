@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// multipart/form-data -> its parts, each as raw bytes.
+import { Busboy } from '@fastify/busboy';
+import { badInput } from './describe.js';
+
+export interface Part {
+  /** Without parameters, in lower case; empty when the part names none. */
+  readonly contentType: string;
+  readonly bytes: Buffer;
+}
+
+const maxParts = 100;
+
+/**
+ * @param body         the whole body.
+ * @param contentType  of the request, with its boundary.
+ * @returns            parts by name; of several with one name the last, as in MMS.
+ * @throws             INFER_BAD_INPUT when the boundary is missing, the end is missing, or there are over 100 parts.
+ */
+export function readParts(body: Buffer, contentType: string): Promise<Map<string, Part>> {
+  return new Promise((resolve, reject) => {
+    const parts = new Map<string, Part>();
+    const fail = (reason: string) =>
+      reject(badInput('body', 'a complete multipart/form-data body', reason));
+    try {
+      const parser = new Busboy({
+        headers: { 'content-type': contentType },
+        limits: { parts: maxParts, headerPairs: 20, headerSize: 8192, fieldNameSize: 256 },
+        isPartAFile: () => true, // a text part would be decoded, and so damaged if it is none
+      });
+      parser.on('file', (name, stream, _filename, _encoding, type) => {
+        const chunks: Buffer[] = [];
+        stream.on('data', chunk => chunks.push(chunk));
+        stream.on('error', error => fail(error.message));
+        stream.on('end', () => {
+          parts.set(name, { contentType: type.toLowerCase(), bytes: Buffer.concat(chunks) });
+        });
+      });
+      parser.on('partsLimit', () => fail(`more than ${maxParts} parts`));
+      parser.on('error', error => fail(error instanceof Error ? error.message : String(error)));
+      parser.on('finish', () => resolve(parts));
+      parser.end(body);
+    } catch (error) {
+      fail(error instanceof Error ? error.message : String(error));
+    }
+  });
+}
