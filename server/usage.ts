@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The help text, made from the table of settings.
+import { flagOf, settingTable } from './config.js';
+
+/** Everything the command line takes. */
+export function usage(): string {
+  const flags = settingTable.map(({ key, description, default: value }) => {
+    const usual = Array.isArray(value) ? '' : ` (${value})`;
+    return `  ${flagOf(key).padEnd(22)}${description}${usual}`;
+  });
+  return [
+    'inference-native serve [MODEL...] [flags]   serve models over HTTP; MODEL is a path or name=path',
+    'inference-native devices [--json]           what can run here, and why the rest cannot',
+    '',
+    'Flags of serve, each with its default:',
+    ...flags,
+    `  ${'--config'.padEnd(22)}JSON file with any of these, under their names in camelCase`,
+    '',
+  ].join('\n');
+}
