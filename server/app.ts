@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// Joins the protocols' route tables; refuses two owners of one path; finds the route of a request.
+import { InferenceError } from '../lib/index.js';
+import type { Log } from './log.js';
+import type {
+  ErrorStyle,
+  Handler,
+  HttpReply,
+  HttpRequest,
+  ListenerName,
+  Protocol,
+  Responder,
+  Route,
+  ServerContext,
+} from './route.js';
+
+export interface AppOptions {
+  readonly protocols: readonly Protocol[];
+  readonly context: ServerContext;
+  /** For requests that no route takes. */
+  readonly errors: ErrorStyle;
+}
+
+/** The APIs that one listener serves, and whether only this machine can reach it. */
+export interface Mount {
+  readonly listeners: readonly ListenerName[];
+  readonly isLoopback: boolean;
+}
+
+/** A route together with the errors of its protocol and its path cut at the slashes. */
+interface Endpoint {
+  readonly route: Route;
+  readonly errors: ErrorStyle;
+  /** undefined stands for a parameter. */
+  readonly segments: readonly (string | undefined)[];
+}
+
+/**
+ * Makes what answers the requests of one listener.
+ * @throws  Error when two protocols claim the same method and path.
+ */
+export function createResponder(options: AppOptions, mount: Mount): Responder {
+  const endpoints = endpointsOf(options, mount);
+  const { errors, context } = options;
+  return request => {
+    const found = find(endpoints, request);
+    if (!('route' in found)) return refuse(errors, found);
+    const { route, params } = found;
+    if (route.listener === 'management' && mount.isLoopback && !isFromHere(request)) {
+      return errors.fromStatus(403, foreignMessage(request));
+    }
+    return run(route.handle, { request, params, errors: found.errors, log: context.log });
+  };
+}
+
+function endpointsOf({ protocols, context }: AppOptions, { listeners }: Mount): Endpoint[] {
+  const endpoints: Endpoint[] = [];
+  const owners = new Map<string, string>();
+  for (const { name, errors, routes } of protocols) {
+    for (const route of routes(context)) {
+      if (!listeners.includes(route.listener)) continue;
+      const key = `${route.method} ${route.path.replace(/\{\w+\}/g, '{}')}`;
+      const owner = owners.get(key);
+      if (owner !== undefined) throw new Error(`${key}: claimed by ${owner} and by ${name}`);
+      owners.set(key, name);
+      const segments = route.path.slice(1).split('/').map(toSegment);
+      endpoints.push({ route, errors, segments });
+    }
+  }
+  return endpoints;
+}
+
+function toSegment(segment: string): string | undefined {
+  return segment.startsWith('{') ? undefined : segment;
+}
+
+interface Found {
+  readonly route: Route;
+  readonly errors: ErrorStyle;
+  readonly params: readonly string[];
+}
+
+/** Why there is no route: `allow` lists the methods that the path does have. */
+type NotFound = { readonly allow: readonly string[] } | { readonly badPath: string };
+
+function find(endpoints: readonly Endpoint[], { method, path }: HttpRequest): Found | NotFound {
+  const segments = decodePath(path);
+  if (segments === undefined) return { badPath: path };
+  const wanted = method === 'HEAD' ? 'GET' : method;
+  const allow: string[] = [];
+  for (const { route, errors, segments: pattern } of endpoints) {
+    const params = match(pattern, segments);
+    if (params === undefined) continue;
+    if (route.method === wanted) return { route, errors, params };
+    allow.push(route.method);
+    if (route.method === 'GET') allow.push('HEAD');
+  }
+  return { allow };
+}
+
+/** Cut first and decoded then, so that an encoded slash stays within its segment. Trailing slashes do not count. */
+function decodePath(path: string): string[] | undefined {
+  let end = path.length;
+  while (end > 1 && path[end - 1] === '/') end--;
+  const segments = path.slice(1, end).split('/');
+  if (!path.includes('%')) return segments;
+  try {
+    return segments.map(decodeURIComponent);
+  } catch {
+    return undefined;
+  }
+}
+
+function match(
+  pattern: readonly (string | undefined)[],
+  segments: readonly string[],
+): string[] | undefined {
+  if (pattern.length !== segments.length) return undefined;
+  const params: string[] = [];
+  for (let index = 0; index < segments.length; index++) {
+    const segment = segments[index] ?? '';
+    const literal = pattern[index];
+    if (literal === segment) continue;
+    if (literal !== undefined || segment === '') return undefined;
+    params.push(segment);
+  }
+  return params;
+}
+
+function refuse(errors: ErrorStyle, reason: NotFound): HttpReply {
+  if ('badPath' in reason) {
+    const shown = JSON.stringify(reason.badPath.slice(0, 60));
+    return errors.fromStatus(400, `path: expected percent-encoded UTF-8, got ${shown}`);
+  }
+  if (reason.allow.length === 0) return errors.fromStatus(404, '');
+  return { ...errors.fromStatus(405, ''), headers: { allow: reason.allow.join(', ') } };
+}
+
+/**
+ * A page of another site that a browser on this machine shows can send requests here, directly or by letting its
+ * own name resolve to a loopback address. Both tell: by `origin`, and by `host`.
+ */
+function isFromHere({ host, origin }: HttpRequest): boolean {
+  if (origin !== '') return false;
+  const name = host.replace(/:\d+$/, '').toLowerCase();
+  return name === '' || name === 'localhost' || name === '[::1]' || /^127(\.\d+){3}$/.test(name);
+}
+
+function foreignMessage({ host, origin }: HttpRequest): string {
+  const got = JSON.stringify((origin === '' ? host : origin).slice(0, 60));
+  const field =
+    origin === '' ? 'header host: expected a loopback address' : 'header origin: expected none';
+  return `${field} on a management API that only this machine may use, got ${got}`;
+}
+
+interface Call {
+  readonly request: HttpRequest;
+  readonly params: readonly string[];
+  readonly errors: ErrorStyle;
+  readonly log: Log;
+}
+
+function run(handle: Handler, call: Call): HttpReply | Promise<HttpReply> {
+  try {
+    const reply = handle(call.request, call.params);
+    return reply instanceof Promise ? reply.catch(error => fail(error, call)) : reply;
+  } catch (error) {
+    return fail(error, call);
+  }
+}
+
+/** Whatever is not the caller's fault is logged; other requests go on. */
+function fail(error: unknown, { request, errors, log }: Call): HttpReply {
+  const reply = errors.fromError(error);
+  const isOurs = !(error instanceof InferenceError) || error.code === 'INFER_INTERNAL';
+  if (isOurs || reply.status === 500) {
+    const { id, method, path } = request;
+    log.error({ event: 'request_failed', requestId: id, method, path, err: error });
+  }
+  return reply;
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// `inference-native devices`: what can run here, and why the rest cannot.
+import { type DeviceReport, InferenceError, listDevices } from '../../lib/index.js';
+
+/** @returns  exit code: 0 when an engine is available. */
+export async function devices(args: readonly string[]): Promise<number> {
+  const unknown = args.find(arg => arg !== '--json');
+  if (unknown !== undefined) {
+    throw new InferenceError('INFER_BAD_INPUT', `${unknown}: no such flag; known is --json`);
+  }
+  const report = listDevices();
+  process.stdout.write(`${args.includes('--json') ? jsonText(report) : readableText(report)}\n`);
+  return report.engines.some(({ available }) => available) ? 0 : 1;
+}
+
+/** JSON has no Infinity: no quota is null. */
+function jsonText(report: DeviceReport): string {
+  const quota = Number.isFinite(report.quota) ? report.quota : null;
+  return JSON.stringify({ ...report, quota }, undefined, 2);
+}
+
+function readableText({ cores, quota, lanes, pinned, reason, engines }: DeviceReport): string {
+  const limit = Number.isFinite(quota) ? `a quota of ${quota}` : 'no quota';
+  const lines = [
+    `Cores    ${cores.join(', ')} (${limit})`,
+    `Lanes    ${lanes}, ${pinned ? 'each pinned to its core' : 'not pinned'}`,
+    `         ${reason}`,
+  ];
+  for (const {
+    name,
+    available,
+    version,
+    devices: kinds,
+    path,
+    source,
+    problem,
+    tried,
+  } of engines) {
+    if (available) {
+      lines.push(
+        `Engine   ${name} ${version} on ${kinds.join(', ')}`,
+        `         ${path} (${source})`,
+      );
+      continue;
+    }
+    lines.push(`Engine   ${name}: not available`, `         ${problem?.message ?? ''}`);
+    for (const attempt of tried) {
+      lines.push(`         tried ${attempt.path} (${attempt.source}): ${attempt.outcome}`);
+    }
+  }
+  return lines.join('\n');
+}

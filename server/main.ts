@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: Apache-2.0
+// Command line: picks a command from a table.
+import { readFileSync } from 'node:fs';
+import { InferenceError } from '../lib/index.js';
+import { devices } from './commands/devices.js';
+import { serve } from './commands/serve.js';
+import { usage } from './usage.js';
+
+/** @returns  exit code. */
+type Command = (args: readonly string[]) => Promise<number>;
+
+async function help(): Promise<number> {
+  process.stdout.write(usage());
+  return 0;
+}
+
+async function version(): Promise<number> {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  process.stdout.write(`${JSON.parse(text).version}\n`);
+  return 0;
+}
+
+const commands: ReadonlyMap<string, Command> = new Map([
+  ['serve', serve],
+  ['devices', devices],
+  ['help', help],
+  ['--help', help],
+  ['-h', help],
+  ['--version', version],
+]);
+
+async function main([name = '', ...args]: readonly string[]): Promise<number> {
+  const command = args.some(arg => arg === '--help' || arg === '-h') ? help : commands.get(name);
+  if (command !== undefined) return command(args);
+  const known = [...commands.keys()].filter(key => !key.startsWith('-')).join(', ');
+  const message = name === '' ? 'which command?' : `${name}: no such command;`;
+  throw new InferenceError('INFER_BAD_INPUT', `${message} known are ${known}`);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const isKnown = error instanceof InferenceError;
+  process.stderr.write(`inference-native: ${isKnown ? error.message : String(error)}\n`);
+  process.exitCode = isKnown && error.code === 'INFER_BAD_INPUT' ? 2 : 1;
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prometheus text from the library's stats, the HTTP counters and the process.
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Histogram, ModelStats } from '../lib/index.js';
+import type { LoopDelay, ServerContext } from './route.js';
+
+/** @source Prometheus exposition formats, text format 0.0.4. */
+export const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
+
+type Labels = Readonly<Record<string, string>>;
+type Type = 'counter' | 'gauge' | 'histogram' | 'summary';
+
+interface Metric {
+  readonly name: string;
+  readonly type: Type;
+  readonly help: string;
+}
+
+/** A metric that every model has: a number, a histogram, or one number per error code. */
+interface ModelMetric extends Metric {
+  readonly read: (stats: ModelStats) => number | Histogram | ModelStats['errors'];
+}
+
+const modelMetrics: readonly ModelMetric[] = [
+  {
+    name: 'inference_requests_total',
+    type: 'counter',
+    help: 'Requests that were accepted into the queue.',
+    read: stats => stats.requests,
+  },
+  {
+    name: 'inference_completed_total',
+    type: 'counter',
+    help: 'Accepted requests that were answered, with a result or an error.',
+    read: stats => stats.completed,
+  },
+  {
+    name: 'inference_errors_total',
+    type: 'counter',
+    help: 'Requests that failed, by error code.',
+    read: stats => stats.errors,
+  },
+  {
+    name: 'inference_queue_depth',
+    type: 'gauge',
+    help: 'Requests that wait now.',
+    read: stats => stats.queueDepth,
+  },
+  {
+    name: 'inference_running',
+    type: 'gauge',
+    help: 'Requests that run now.',
+    read: stats => stats.inFlight,
+  },
+  {
+    name: 'inference_queue_seconds',
+    type: 'histogram',
+    help: 'Time from acceptance to the start of the run.',
+    read: stats => stats.queueSeconds,
+  },
+  {
+    name: 'inference_run_seconds',
+    type: 'histogram',
+    help: 'Time of each run of a batch.',
+    read: stats => stats.runSeconds,
+  },
+  {
+    name: 'inference_batch_rows',
+    type: 'histogram',
+    help: 'Rows of each batch.',
+    read: stats => stats.batchRows,
+  },
+];
+
+/** Everything at this moment; reading it starts a new period for the event-loop delay. */
+export function renderMetrics(server: ServerContext): string {
+  const served = server.models.list().map(({ name, model }) => ({
+    labels: { model: name, version: model.info.version },
+    stats: model.stats(),
+  }));
+  const ofModels = modelMetrics.map(metric =>
+    familyText(
+      metric,
+      served.flatMap(({ labels, stats }) => valueLines(metric.name, labels, metric.read(stats))),
+    ),
+  );
+  return [...ofModels, ...httpFamilies(server), ...processFamilies(server.loopDelay())].join('');
+}
+
+function httpFamilies(server: ServerContext): string[] {
+  const { connections, inFlight, bufferedBytes, replies } = server.http();
+  const responses = {
+    name: 'inference_http_responses_total',
+    type: 'counter',
+    help: 'Replies of all APIs, by status; what the HTTP parser refuses by itself is not counted.',
+  } as const;
+  const lines = [...replies].map(([status, count]) =>
+    line(responses.name, { code: String(status) }, count),
+  );
+  return [
+    familyText(responses, lines),
+    gauge('inference_http_connections', 'Open connections.', connections),
+    gauge('inference_http_in_flight', 'Requests that are being received or answered.', inFlight),
+    gauge('inference_http_buffered_bytes', 'Memory that request bodies hold.', bufferedBytes),
+  ];
+}
+
+function processFamilies(delay: LoopDelay): string[] {
+  const loop = {
+    name: 'inference_event_loop_delay_seconds',
+    type: 'summary',
+    help: 'How late timers are, since the metrics were last read.',
+  } as const;
+  const lines = Object.entries({ '0.5': delay.p50, '0.99': delay.p99, '1': delay.max }).map(
+    ([quantile, seconds]) => line(loop.name, { quantile }, seconds),
+  );
+  const { rss, heapUsed, external } = process.memoryUsage();
+  const cpu = { name: 'inference_process_cpu_seconds_total', type: 'counter' } as const;
+  const { user, system } = process.cpuUsage();
+  return [
+    familyText(loop, lines),
+    gauge('inference_process_resident_memory_bytes', 'Resident memory of the process.', rss),
+    gauge('inference_process_heap_bytes', 'JavaScript heap in use.', heapUsed),
+    gauge('inference_process_external_bytes', 'Memory of buffers outside that heap.', external),
+    familyText({ ...cpu, help: 'CPU time of the process.' }, [
+      line(cpu.name, {}, (user + system) / 1e6),
+    ]),
+  ];
+}
+
+function gauge(name: string, help: string, value: number): string {
+  return familyText({ name, type: 'gauge', help }, [line(name, {}, value)]);
+}
+
+function familyText({ name, type, help }: Metric, lines: readonly string[]): string {
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
+}
+
+function valueLines(
+  name: string,
+  labels: Labels,
+  value: ReturnType<ModelMetric['read']>,
+): string[] {
+  if (typeof value === 'number') return [line(name, labels, value)];
+  if (!isHistogram(value)) {
+    return Object.entries(value).map(([code, count]) => line(name, { ...labels, code }, count));
+  }
+  const buckets = value.buckets.map(({ le, count }) =>
+    line(`${name}_bucket`, { ...labels, le: numberText(le) }, count),
+  );
+  return [
+    ...buckets,
+    line(`${name}_sum`, labels, value.sum),
+    line(`${name}_count`, labels, value.count),
+  ];
+}
+
+function isHistogram(value: Histogram | ModelStats['errors']): value is Histogram {
+  return 'buckets' in value;
+}
+
+function line(name: string, labels: Labels, value: number): string {
+  const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escapeLabel(text)}"`);
+  return `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${numberText(value)}\n`;
+}
+
+function numberText(value: number): string {
+  if (value === Number.POSITIVE_INFINITY) return '+Inf';
+  return value === Number.NEGATIVE_INFINITY ? '-Inf' : String(value);
+}
+
+/** Model names may hold anything; in a label backslash, quote and newline are escaped. */
+export function escapeLabel(text: string): string {
+  return text.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n');
+}
+
+/** How often the delay is measured; the measured time includes this wait, so it is taken off. */
+const resolutionMs = 10;
+
+export interface LoopMonitor {
+  /** Since the last call. */
+  readonly read: () => LoopDelay;
+  readonly stop: () => void;
+}
+
+export function startLoopMonitor(): LoopMonitor {
+  const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
+  histogram.enable();
+  const seconds = (nanoseconds: number) => Math.max(0, nanoseconds / 1e9 - resolutionMs / 1e3);
+  return {
+    read: () => {
+      const delay = {
+        p50: seconds(histogram.percentile(50)),
+        p99: seconds(histogram.percentile(99)),
+        max: seconds(histogram.max),
+      };
+      histogram.reset();
+      return delay;
+    },
+    stop: () => {
+      histogram.disable();
+    },
+  };
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Name -> loaded model: load, find, list, close.
+import { InferenceError, type LoadOptions, loadModel, type Model } from '../lib/index.js';
+
+/** A model under the name it is served by. */
+export interface Served {
+  readonly name: string;
+  /** As the operator wrote it. */
+  readonly path: string;
+  readonly loadedAtStartup: boolean;
+  readonly loadedAt: Date;
+  readonly model: Model;
+}
+
+/** What to load; without a name the model's own is taken. */
+export interface LoadRequest {
+  readonly path: string;
+  readonly name?: string | undefined;
+  readonly atStartup?: boolean;
+}
+
+export interface Registry {
+  /** @throws  what loadModel() throws; INFER_MODEL_EXISTS when the name is taken. */
+  readonly load: (request: LoadRequest) => Promise<Served>;
+  readonly find: (name: string) => Served | undefined;
+  /** Sorted by name. */
+  readonly list: () => readonly Served[];
+  /** Whether every model that was asked for is loaded. */
+  readonly ready: () => boolean;
+  /** Lets accepted requests finish, then frees all models. */
+  readonly close: () => Promise<void>;
+}
+
+export function createRegistry(): Registry {
+  const served = new Map<string, Served>();
+  const loading = new Set<LoadRequest>();
+
+  const load = async (request: LoadRequest): Promise<Served> => {
+    loading.add(request);
+    try {
+      const options: LoadOptions = request.name === undefined ? {} : { name: request.name };
+      const model = await loadModel(request.path, options);
+      const { name } = model.info;
+      const entry: Served = {
+        name,
+        path: request.path,
+        loadedAtStartup: request.atStartup ?? false,
+        loadedAt: new Date(),
+        model,
+      };
+      if (served.has(name)) {
+        await model.close();
+        throw exists(name, request.path);
+      }
+      served.set(name, entry);
+      return entry;
+    } finally {
+      loading.delete(request);
+    }
+  };
+
+  return {
+    load,
+    find: name => served.get(name),
+    list: () => [...served.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    ready: () => loading.size === 0,
+    close: async () => {
+      const models = [...served.values()];
+      served.clear();
+      await Promise.all(models.map(({ model }) => model.close()));
+    },
+  };
+}
+
+function exists(name: string, path: string): InferenceError {
+  return new InferenceError(
+    'INFER_MODEL_EXISTS',
+    `model ${JSON.stringify(name)}: expected a name that is still free, but ${path} has the same; give one with name=path`,
+  );
+}

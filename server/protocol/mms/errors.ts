@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Error code or status -> `{code, type, message}` of the Multi Model Server API.
+import { InferenceError } from '../../../lib/index.js';
+import { jsonReply } from '../../reply.js';
+import type { ErrorStyle, ErrorTable, HttpReply } from '../../route.js';
+
+/** Statuses and types as MMS has them; a test compares the codes with the library's. */
+export const errorTable: ErrorTable = {
+  INFER_BAD_INPUT: { status: 400, type: 'BadRequestException' },
+  INFER_MODEL_NOT_FOUND: { status: 404, type: 'ModelNotFoundException' },
+  INFER_MODEL_INVALID: { status: 400, type: 'InvalidModelException' },
+  INFER_MODEL_EXISTS: { status: 409, type: 'ConflictStatusException' },
+  INFER_QUEUE_FULL: { status: 503, type: 'ServiceUnavailableException' },
+  INFER_DEADLINE: { status: 503, type: 'ServiceUnavailableException' },
+  INFER_CANCELLED: { status: 503, type: 'ServiceUnavailableException' },
+  INFER_CLOSED: { status: 503, type: 'ServiceUnavailableException' },
+  INFER_ENGINE_UNAVAILABLE: { status: 503, type: 'ServiceUnavailableException' },
+  INFER_DEVICE_UNAVAILABLE: { status: 503, type: 'ServiceUnavailableException' },
+  INFER_ENGINE_FAILED: { status: 500, type: 'InternalServerException' },
+  INFER_INTERNAL: { status: 500, type: 'InternalServerException' },
+};
+
+/** Types of what the server refuses by itself; the texts are those that clients of MMS compare with. */
+const statusTable: Readonly<Record<number, { readonly type: string; readonly message: string }>> = {
+  400: { type: 'BadRequestException', message: 'Invalid HTTP message.' },
+  403: { type: 'ForbiddenException', message: 'Not from here.' },
+  404: {
+    type: 'ResourceNotFoundException',
+    message: 'Requested resource is not found, please refer to API document.',
+  },
+  405: {
+    type: 'MethodNotAllowedException',
+    message: 'Requested method is not allowed, please refer to API document.',
+  },
+  413: { type: 'RequestTooLargeException', message: 'Request body is too large.' },
+  415: { type: 'UnsupportedMediaTypeException', message: 'Content type is not supported.' },
+  417: { type: 'ExpectationFailedException', message: 'Expectation is not supported.' },
+  503: { type: 'ServiceUnavailableException', message: 'No capacity left.' },
+};
+
+/** Seconds after which a refused client may try again: the shortest time that the header can say. */
+const retryAfterSeconds = '1';
+
+function errorReply(status: number, type: string, message: string): HttpReply {
+  const reply = jsonReply(status, { code: status, type, message });
+  return status === 503 ? { ...reply, headers: { 'retry-after': retryAfterSeconds } } : reply;
+}
+
+function fromError(error: unknown): HttpReply {
+  const known = error instanceof InferenceError;
+  const { status, type } = errorTable[known ? error.code : 'INFER_INTERNAL'];
+  // What is not ours to show may hold anything: it goes to the log alone.
+  const message = known
+    ? error.message
+    : 'INFER_INTERNAL: unexpected failure, see the log of the server';
+  return errorReply(status, type, message);
+}
+
+function fromStatus(status: number, message: string): HttpReply {
+  const known = statusTable[status] ?? {
+    type: 'InternalServerException',
+    message: 'Unexpected failure.',
+  };
+  return errorReply(status, known.type, message === '' ? known.message : message);
+}
+
+export const errors: ErrorStyle = { fromError, fromStatus };

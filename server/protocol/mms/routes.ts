@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Multi Model Server API: health, predictions, and what the management port tells about models.
+import { InferenceError } from '../../../lib/index.js';
+import { topClassesText } from '../../classes.js';
+import { badInput, describe } from '../../decode/describe.js';
+import type { Decoded } from '../../decode/index.js';
+import type { Served } from '../../models.js';
+import { jsonReply, textReply } from '../../reply.js';
+import type {
+  HttpReply,
+  HttpRequest,
+  JsonForm,
+  Protocol,
+  Route,
+  ServerContext,
+} from '../../route.js';
+import { errors } from './errors.js';
+import { arrayForm, instancesForm } from './forms.js';
+import { describeModel, listModels } from './models.js';
+
+const json = 'application/json';
+
+/** @param guests  forms of other protocols that the predictions route takes as well. */
+export function mms(guests: readonly JsonForm[]): Protocol {
+  const forms = [...guests, instancesForm, arrayForm];
+  return { name: 'mms', errors, routes: server => routesOf(server, forms) };
+}
+
+function routesOf(server: ServerContext, forms: readonly JsonForm[]): Route[] {
+  return [
+    { listener: 'inference', method: 'GET', path: '/ping', handle: () => ping(server) },
+    {
+      listener: 'inference',
+      method: 'POST',
+      path: '/predictions/{model}',
+      handle: (request, [name]) => predict(server, { request, served: find(server, name), forms }),
+    },
+    {
+      listener: 'management',
+      method: 'GET',
+      path: '/models',
+      handle: ({ query }) => jsonReply(200, listModels(server.models.list(), query)),
+    },
+    {
+      listener: 'management',
+      method: 'GET',
+      path: '/models/{model}',
+      handle: (_, [name]) => jsonReply(200, describeModel(find(server, name))),
+    },
+  ];
+}
+
+/** Unlike MMS, which says 200 whatever happens, so that a load balancer learns it from the status. */
+function ping({ isDraining, models }: ServerContext): HttpReply {
+  if (isDraining() || !models.ready()) return jsonReply(503, { status: 'Unhealthy' });
+  return jsonReply(200, { status: 'Healthy' });
+}
+
+const longestName = 128;
+
+function find({ models }: ServerContext, name = ''): Served {
+  const served = models.find(name);
+  if (served !== undefined) return served;
+  throw new InferenceError(
+    'INFER_MODEL_NOT_FOUND',
+    `Model not found: ${name.slice(0, longestName)}`,
+  );
+}
+
+interface Prediction {
+  readonly request: HttpRequest;
+  readonly served: Served;
+  readonly forms: readonly JsonForm[];
+}
+
+function predict(server: ServerContext, prediction: Prediction): HttpReply | Promise<HttpReply> {
+  const { request, served } = prediction;
+  const decoded = server.decode(request, served.model.info);
+  if (decoded instanceof Promise) return decoded.then(value => run(value, prediction));
+  return run(decoded, prediction);
+}
+
+function run(decoded: Decoded, prediction: Prediction): HttpReply | Promise<HttpReply> {
+  if (decoded.kind === 'unsupported') return errors.fromStatus(415, decoded.message);
+  if (decoded.kind === 'tensors') return classify(decoded.tensors, prediction);
+  return answerInKind(decoded, prediction);
+}
+
+/** Awaits rather than chains: the one hot path of the server. */
+async function answerInKind(
+  { value, sizeBytes }: Extract<Decoded, { kind: 'json' }>,
+  { request, served, forms }: Prediction,
+): Promise<HttpReply> {
+  const { model } = served;
+  const form = forms.find(({ matches }) => matches(value));
+  if (form === undefined) {
+    throw badInput('body', forms.map(({ expected }) => expected).join(' or '), describe(value));
+  }
+  const { inputs, write } = form.read(value, model.info, sizeBytes);
+  const outputs = await model.predict(inputs, { signal: request.signal });
+  return textReply(json, write(outputs));
+}
+
+async function classify(
+  tensors: Extract<Decoded, { kind: 'tensors' }>['tensors'],
+  { request, served }: Prediction,
+): Promise<HttpReply> {
+  const { model } = served;
+  const outputs = await model.predict(tensors, { signal: request.signal });
+  const name = model.info.signature.outputs[0]?.name ?? '';
+  const scores = outputs[name];
+  if (scores === undefined) throw new Error(`output ${name}: missing in the answer`);
+  return textReply(json, topClassesText(scores, model.info.postprocess?.[name]));
+}

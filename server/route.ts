@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// What http.ts, app.ts and the protocols hand each other: requests, replies, routes, JSON forms. Types only.
+import type { ErrorCode, ModelInfo, Tensor, TensorData } from '../lib/index.js';
+import type { Config } from './config.js';
+import type { Decode } from './decode/index.js';
+import type { Log } from './log.js';
+import type { Registry } from './models.js';
+
+/** One request, complete: every byte of the body has arrived and belongs to the handler. */
+export interface HttpRequest {
+  /** Fresh for each request; the reply carries it as `x-request-id`. */
+  readonly id: string;
+  /** As sent, so upper case for every known method. */
+  readonly method: string;
+  /** As sent: percent-encoded, without the query string. */
+  readonly path: string;
+  /** As sent, without the question mark. */
+  readonly query: string;
+  /** Value of each of these headers, empty when it did not come. */
+  readonly contentType: string;
+  readonly contentEncoding: string;
+  readonly host: string;
+  readonly origin: string;
+  readonly body: Buffer;
+  /** Aborted when the client goes away. Made on first use. */
+  readonly signal: AbortSignal;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string | Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Whether the connection is closed afterwards; by default it is for a status of 400 or more. */
+  readonly close?: boolean;
+}
+
+/** Answers one complete request. Never throws and never rejects. */
+export type Responder = (request: HttpRequest) => HttpReply | Promise<HttpReply>;
+
+export interface HttpStats {
+  readonly connections: number;
+  readonly inFlight: number;
+  readonly bufferedBytes: number;
+  /** Replies so far, by status. */
+  readonly replies: ReadonlyMap<number, number>;
+}
+
+/** A request that the drain limit cut off. */
+export interface CutRequest {
+  readonly id: string;
+  readonly method: string;
+  readonly path: string;
+}
+
+export interface HttpServer {
+  /**
+   * @param port  0 takes a free one.
+   * @returns     the port in use.
+   * @throws      an Error that names address and reason.
+   */
+  readonly listen: (host: string, port: number, respond: Responder) => Promise<number>;
+  /**
+   * Takes no more connections, answers what comes on the open ones with `connection: close`, then closes all.
+   * @param graceMs  how long connections without a request stay open after the last answer.
+   * @param limitMs  how long all this may take; what is then unanswered is cut and returned.
+   */
+  readonly drain: (graceMs: number, limitMs: number) => Promise<readonly CutRequest[]>;
+  readonly isDraining: () => boolean;
+  readonly stats: () => HttpStats;
+}
+
+/** `params` are the decoded segments that stand where the route's path has `{name}`, in order. */
+export type Handler = (
+  request: HttpRequest,
+  params: readonly string[],
+) => HttpReply | Promise<HttpReply>;
+
+export type ListenerName = 'inference' | 'management' | 'metrics';
+
+/** One endpoint. `path` is `/literal/{name}`; a GET route also answers HEAD. */
+export interface Route {
+  readonly listener: ListenerName;
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly handle: Handler;
+}
+
+/** What a failure looks like to the clients of one API. */
+export interface ErrorStyle {
+  /** @param error  what a handler threw. */
+  readonly fromError: (error: unknown) => HttpReply;
+  /** @param status  of HTTP, 400 or more. */
+  readonly fromStatus: (status: number, message: string) => HttpReply;
+}
+
+/** One outside API. */
+export interface Protocol {
+  readonly name: string;
+  readonly errors: ErrorStyle;
+  readonly routes: (server: ServerContext) => readonly Route[];
+}
+
+/** What handlers may ask of the running server. */
+export interface ServerContext {
+  readonly config: Config;
+  readonly log: Log;
+  readonly models: Registry;
+  readonly decode: Decode;
+  readonly http: () => HttpStats;
+  readonly isDraining: () => boolean;
+  readonly loopDelay: () => LoopDelay;
+}
+
+/** Delay of the event loop since it was last asked for, in seconds. */
+export interface LoopDelay {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/** What `predict()` of the library takes. */
+export type Inputs = Record<
+  string,
+  { readonly shape: readonly number[]; readonly data: TensorData }
+>;
+export type Outputs = Readonly<Record<string, Tensor>>;
+
+/** One way to write tensors as a JSON body, together with the way its answers are written. */
+export interface JsonForm {
+  /** How messages describe a body of this form. */
+  readonly expected: string;
+  readonly matches: (body: unknown) => boolean;
+  /**
+   * @param body       parsed JSON for which matches() is true.
+   * @param sizeBytes  of the text it was parsed from; no tensor in it has more elements than that.
+   * @throws           INFER_BAD_INPUT with the JSON path of the first thing that is wrong.
+   */
+  readonly read: (body: unknown, model: ModelInfo, sizeBytes: number) => FormRequest;
+}
+
+export interface FormRequest {
+  readonly inputs: Inputs;
+  /** @throws  INFER_BAD_INPUT when this form cannot carry the outputs. */
+  readonly write: (outputs: Outputs) => string;
+}
+
+/** A status and the name that a protocol gives to a code of the library. */
+export type ErrorTable = Readonly<
+  Record<ErrorCode, { readonly status: number; readonly type: string }>
+>;

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of uWebSockets.js that http.ts uses, as types.
+
+/** Its own types leave out listen() with host and options. */
+export interface Uws {
+  readonly App: () => UwsApp;
+  readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number;
+  readonly us_listen_socket_close: (socket: object) => void;
+  readonly us_socket_local_port: (socket: object) => number;
+  readonly _cfg: (setting: string) => void;
+}
+
+export interface UwsApp {
+  any(pattern: string, handler: (res: UwsResponse, req: UwsRequest) => void): void;
+  filter(handler: (res: UwsResponse, change: number) => void): void;
+  listen(host: string, port: number, options: number, done: (socket: object | false) => void): void;
+  close(): void;
+}
+
+/** Valid only inside the handler of any(). */
+export interface UwsRequest {
+  forEach(visit: (name: string, value: string) => void): void;
+  getCaseSensitiveMethod(): string;
+  getUrl(): string;
+  getQuery(): string | undefined;
+}
+
+/** Valid until onAborted, end(), endWithoutBody() or a tryEnd() that is done; a later touch ends the process. */
+export interface UwsResponse {
+  onAborted(handler: () => void): void;
+  onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): void;
+  onWritable(handler: (offset: number) => boolean): void;
+  cork(write: () => void): void;
+  writeStatus(status: string): void;
+  writeHeader(name: string, value: string): void;
+  end(body: string | Buffer, close: boolean): void;
+  endWithoutBody(): void;
+  tryEnd(rest: Buffer, totalBytes: number): [ok: boolean, done: boolean];
+  getWriteOffset(): number;
+}

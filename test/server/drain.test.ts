@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// Signals: what was accepted is answered, then the process ends by itself.
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import t from 'tap';
+import { fixture, until } from '../helpers.js';
+import {
+  call,
+  iris,
+  metric,
+  openSocket,
+  postJson,
+  type RunningServer,
+  startServer,
+} from './helpers.js';
+
+const spin = fixture('spin.onnx');
+
+/** About a microsecond of work per turn; test/fixtures/README.md. */
+function spinBody(turns: number): string {
+  const inputs = [
+    { name: 'x', datatype: 'FP32', shape: [1, 64], data: new Array(64).fill(1) },
+    { name: 'iterations', datatype: 'INT64', shape: [], data: [turns] },
+  ];
+  return JSON.stringify({ inputs, outputs: [] });
+}
+
+function rawPost(path: string, body: string): string {
+  const head = `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n`;
+  return `${head}Content-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+interface Reader {
+  /** The next whole reply, or undefined when the connection ended between two. */
+  readonly next: () => Promise<string | undefined>;
+}
+
+/** Cuts a connection's bytes into replies by their content-length. */
+function readReplies(socket: Socket): Reader {
+  let text = '';
+  let ended = false;
+  let wake = () => {};
+  socket.on('data', chunk => {
+    text += chunk.toString('latin1');
+    wake();
+  });
+  socket.on('error', () => {});
+  socket.on('close', () => {
+    ended = true;
+    wake();
+  });
+  const take = () => {
+    const end = text.indexOf('\r\n\r\n') + 4;
+    const size = Number(/content-length: (\d+)/i.exec(text)?.[1] ?? Number.NaN);
+    if (end < 4 || text.length < end + size) return undefined;
+    const reply = text.slice(0, end + size);
+    text = text.slice(end + size);
+    return reply;
+  };
+  const next = async () => {
+    for (let reply = take(); ; reply = take()) {
+      if (reply !== undefined) return reply;
+      if (ended && text !== '') throw new Error(`cut off after ${text.length} bytes of a reply`);
+      if (ended) return undefined;
+      await new Promise<void>(resolve => {
+        wake = resolve;
+      });
+    }
+  };
+  return { next };
+}
+
+/** Sends the same request again and again until a reply says that the connection ends. */
+async function clientOf(server: RunningServer, path: string, body: string) {
+  const socket = await openSocket(server.inference);
+  const replies = readReplies(socket);
+  const counts = { answered: 0, lost: 0, refused: 0 };
+  for (let goesOn = true; goesOn; ) {
+    socket.write(rawPost(path, body));
+    const reply = await replies.next();
+    if (reply === undefined) counts.lost++;
+    else if (reply.startsWith('HTTP/1.1 200 ')) counts.answered++;
+    else counts.refused++;
+    goesOn = reply !== undefined && !/^connection: close/im.test(reply);
+  }
+  socket.destroy();
+  return counts;
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  t.test(`${signal} under 64 connections loses no request`, async t => {
+    const server = await startServer({ models: [iris, spin] });
+    t.teardown(server.stop);
+    const clients = Array.from({ length: 64 }, (_, index) =>
+      index % 2 === 0
+        ? clientOf(server, '/predictions/iris', '[[5.1,3.5,1.4,0.2]]')
+        : clientOf(server, '/predictions/spin', spinBody(2000)),
+    );
+    while ((await metric(server, 'inference_http_responses_total{code="200"}')) < 1000);
+    server.kill(signal);
+    const results = await Promise.all(clients);
+    t.equal(await server.exited, 0, 'exit code');
+    const sum = (key: 'answered' | 'lost' | 'refused') =>
+      results.reduce((total, counts) => total + counts[key], 0);
+    t.equal(sum('lost'), 0);
+    t.equal(sum('refused'), 0);
+    t.ok(sum('answered') >= 1000);
+    t.match(server.log.map(({ event }) => event).slice(-2), ['drain_started', 'drain_ended']);
+    t.equal(server.output().split('\n').length, 2, 'one line on standard output');
+  });
+}
+
+function hasEvent(server: RunningServer, event: string): () => boolean {
+  return () => server.log.some(line => line['event'] === event);
+}
+
+t.test('while draining, open connections get answers and no new one is taken', async t => {
+  const server = await startServer({ models: [iris, spin], args: ['--drain-grace-ms', '100'] });
+  t.teardown(server.stop);
+  const busy = await openSocket(server.inference);
+  const idle = await openSocket(server.inference);
+  const asking = await openSocket(server.inference);
+  busy.write(rawPost('/predictions/spin', spinBody(300_000)));
+  while ((await metric(server, 'inference_running{model="spin",version="1"}')) === 0);
+  server.kill('SIGTERM');
+  await until(hasEvent(server, 'drain_started'));
+  asking.write('GET /ping HTTP/1.1\r\nHost: a\r\n\r\n');
+  t.match(
+    await readReplies(asking).next(),
+    /^HTTP\/1\.1 503 [\s\S]*Connection: close[\s\S]*"Unhealthy"/,
+  );
+  await t.rejects(call(`${server.inference}/ping`), 'a new connection is refused');
+  t.match(await readReplies(busy).next(), /^HTTP\/1\.1 200 [\s\S]*Connection: close/);
+  await once(idle, 'close');
+  t.equal(await server.exited, 0);
+});
+
+t.test('work beyond the drain limit is cut, named and ends with 1', async t => {
+  const server = await startServer({ models: [spin], args: ['--drain-timeout-ms', '100'] });
+  t.teardown(server.stop);
+  const socket = await openSocket(server.inference);
+  socket.write(rawPost('/predictions/spin', spinBody(60_000_000)));
+  while ((await metric(server, 'inference_running{model="spin",version="1"}')) === 0);
+  server.kill('SIGTERM');
+  t.equal(await server.exited, 1);
+  const cut = server.log.find(({ event }) => event === 'drain_cut');
+  t.match(cut, {
+    level: 'error',
+    requests: [{ method: 'POST', path: '/predictions/spin', id: String }],
+  });
+});
+
+t.test('a second signal ends the process at once', async t => {
+  const server = await startServer({ models: [spin] });
+  t.teardown(server.stop);
+  const socket = await openSocket(server.inference);
+  socket.on('error', () => {});
+  socket.write(rawPost('/predictions/spin', spinBody(60_000_000)));
+  while ((await metric(server, 'inference_running{model="spin",version="1"}')) === 0);
+  server.kill('SIGTERM');
+  await until(hasEvent(server, 'drain_started'));
+  server.kill('SIGINT');
+  t.equal(await server.exited, 130);
+});
+
+t.test('a client that goes away takes its queued request with it', async t => {
+  const server = await startServer({ models: [spin] });
+  t.teardown(server.stop);
+  const cancelled = 'inference_errors_total{model="spin",version="1",code="INFER_CANCELLED"}';
+  const sockets = await Promise.all(Array.from({ length: 8 }, () => openSocket(server.inference)));
+  for (const socket of sockets) socket.write(rawPost('/predictions/spin', spinBody(60_000_000)));
+  while ((await metric(server, 'inference_requests_total{model="spin",version="1"}')) < 8);
+  for (const socket of sockets) socket.destroy();
+  while ((await metric(server, cancelled)) < 8);
+  const { status } = await postJson(`${server.inference}/predictions/spin`, spinBody(2));
+  t.equal(status, 200, 'the lanes are free for others');
+});

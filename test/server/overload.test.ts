@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// More than can be done: refused at once, with 503 and when to come back.
+import { once } from 'node:events';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { fixture } from '../helpers.js';
+import { iris, metric, openSocket, postJson, startServer } from './helpers.js';
+
+/** A directory with spin.onnx and these settings. */
+async function spinWith(name: string, settings: object): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'inference-native-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  await copyFile(fixture('spin.onnx'), join(folder, 'model.onnx'));
+  await writeFile(join(folder, 'model.json'), JSON.stringify({ name, ...settings }));
+  return folder;
+}
+
+const narrow = await spinWith('narrow', { batching: { maxQueue: 1 }, placement: { lanes: 1 } });
+const hasty = await spinWith('hasty', { limits: { timeoutMs: 20 } });
+const args = ['--max-request-bytes', '60000', '--max-buffered-bytes', '100000'];
+const server = await startServer({ models: [iris, narrow, hasty], args });
+t.teardown(server.stop);
+
+function spin(turns: number) {
+  return {
+    inputs: [
+      { name: 'x', datatype: 'FP32', shape: [1, 64], data: new Array(64).fill(1) },
+      { name: 'iterations', datatype: 'INT64', shape: [], data: [turns] },
+    ],
+  };
+}
+
+t.test('a full queue tells the client when to come back', async t => {
+  const url = `${server.inference}/predictions/narrow`;
+  const replies = await Promise.all(Array.from({ length: 12 }, () => postJson(url, spin(100_000))));
+  const refused = replies.filter(({ status }) => status === 503);
+  t.ok(refused.length >= 9, `${refused.length} of 12`);
+  t.ok(replies.some(({ status }) => status === 200));
+  for (const { headers, text } of refused) {
+    t.equal(headers['retry-after'], '1');
+    t.match(JSON.parse(text), {
+      code: 503,
+      type: 'ServiceUnavailableException',
+      message: /queue is full/,
+    });
+  }
+});
+
+t.test('a missed deadline is a 503 that says so', async t => {
+  const { status, text, headers } = await postJson(
+    `${server.inference}/predictions/hasty`,
+    spin(10_000_000),
+  );
+  t.equal(status, 503);
+  t.equal(headers['retry-after'], '1');
+  t.match(JSON.parse(text), {
+    code: 503,
+    type: 'ServiceUnavailableException',
+    message: /deadline/,
+  });
+});
+
+t.test('bodies of all connections together stay within their memory', async t => {
+  const head = 'POST /predictions/iris HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n';
+  const holding = await openSocket(server.inference);
+  holding.write(`${head}Content-Length: 60000\r\n\r\n${' '.repeat(59_000)}`);
+  while ((await metric(server, 'inference_http_buffered_bytes')) < 59_000);
+  const second = await openSocket(server.inference);
+  second.write(`${head}Content-Length: 60000\r\n\r\n${' '.repeat(60_000)}`);
+  const [reply] = await once(second, 'data');
+  t.match(reply.toString(), /^HTTP\/1\.1 503 [\s\S]*retry-after: 1[\s\S]*maxBufferedBytes/);
+  holding.write(`${' '.repeat(980)}[[5.1,3.5,1.4,0.2]] `);
+  const [answer] = await once(holding, 'data');
+  t.match(answer.toString(), /^HTTP\/1\.1 200 /, 'the first is not disturbed');
+  t.equal((await postJson(`${server.inference}/predictions/iris`, '[[1,2,3,4]]')).status, 200);
+  t.equal(await metric(server, 'inference_http_buffered_bytes'), 0);
+  holding.destroy();
+});
