@@ -2,6 +2,7 @@
 // Engine log lines, fanned out to the JS environments.
 #include "native/base/log.h"
 
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <utility>

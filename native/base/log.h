@@ -3,6 +3,7 @@
 // Threads: any; engines call it from threads of their own.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <ios>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -31,7 +32,7 @@ Error unavailable(std::string detail, std::string message) {
 
 bool readHeader(const std::string& path, Header& header) {
   std::ifstream file(path, std::ios::binary);
-  return file.read(header.data(), header.size()).good();
+  return file.read(header.data(), static_cast<std::streamsize>(header.size())).good();
 }
 
 bool sameBytes(const Header& a, const Header& b, std::size_t from, std::size_t to) {
@@ -70,6 +71,9 @@ SharedLibrary::SharedLibrary(void* handle, std::string path)
     : handle_(handle), path_(std::move(path)) {}
 
 Result<SharedLibrary> SharedLibrary::open(const std::string& path) {
+  if (path.empty()) {  // to the loader, the program itself
+    return unavailable("not-found", "an empty path");
+  }
   const bool isFile = path.find('/') != std::string::npos;
   if (isFile) {
     std::error_code failure;
@@ -92,7 +96,7 @@ Result<SharedLibrary> SharedLibrary::open(const std::string& path) {
 }
 
 Result<SharedLibrary> SharedLibrary::openMapped(const std::string& name) {
-  void* handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+  void* handle = name.empty() ? nullptr : dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
   if (handle == nullptr) {
     return unavailable("not-found", name + ": not loaded in this process");
   }

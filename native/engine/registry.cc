@@ -15,20 +15,19 @@
 #include "native/base/shared_library.h"
 #include "native/engine/engine.h"
 #include "native/engine/onnx/onnx_engine.h"
-#include "native/engine/onnx/onnx_library.h"
 
 namespace infer {
 namespace {
 
 constexpr std::string_view kOnnx = "onnxruntime";
 
-Result<std::shared_ptr<const onnx::Library>> openCandidate(const LibraryCandidate& candidate) {
+Result<std::shared_ptr<onnx::OnnxEngine>> openCandidate(const LibraryCandidate& candidate) {
   auto file = candidate.mappedOnly ? SharedLibrary::openMapped(candidate.path)
                                    : SharedLibrary::open(candidate.path);
   if (!file.ok()) {
     return std::move(file).error();
   }
-  return onnx::Library::open(file.value());
+  return onnx::OnnxEngine::open(file.value());
 }
 
 Error notFound(const std::vector<LibraryAttempt>& tried) {
@@ -38,8 +37,7 @@ Error notFound(const std::vector<LibraryAttempt>& tried) {
   }
   message +=
       "\nInstall the package with its prebuilt binaries, or onnxruntime-node beside it, or set "
-      "ORT_DYLIB_PATH to a "
-      "libonnxruntime.so.1";
+      "ORT_DYLIB_PATH to a libonnxruntime.so.1";
   return {ErrorCode::kEngineUnavailable, std::move(message), "not-found"};
 }
 
@@ -81,7 +79,9 @@ Result<std::shared_ptr<Engine>> Registry::openOnnx(
     const std::vector<LibraryCandidate>& candidates) {
   if (onnx_) {
     const LibraryCandidate* first = candidates.empty() ? nullptr : &candidates.front();
-    if (first != nullptr && first->required && !sameFile(first->path, onnxReport_.path)) {
+    // The last attempt is the one that opened it: by a bare name, maybe, which is no file.
+    if (first != nullptr && first->required && first->path != onnxReport_.tried.back().path &&
+        !sameFile(first->path, onnxReport_.path)) {
       return Error{ErrorCode::kEngineUnavailable,
                    first->source + ": " + first->path + " cannot be opened beside " +
                        onnxReport_.path + ", which this process uses already",
@@ -92,21 +92,22 @@ Result<std::shared_ptr<Engine>> Registry::openOnnx(
   onnxReport_ = {};
   onnxReport_.name = kOnnx;
   for (const LibraryCandidate& candidate : candidates) {
-    auto library = openCandidate(candidate);
-    if (library.ok()) {
+    auto engine = openCandidate(candidate);
+    if (engine.ok()) {
       onnxReport_.tried.push_back({candidate.source, candidate.path, "opened"});
-      onnxReport_.version = library.value()->version();
-      onnxReport_.path = library.value()->path();
+      onnxReport_.version = engine.value()->version();
+      onnxReport_.path = engine.value()->path();
       onnxReport_.source = candidate.source;
-      onnx_ = std::make_shared<onnx::OnnxEngine>(std::move(library).value());
-      onnxReport_.devices = onnx_->devices();
+      onnxReport_.devices = engine.value()->devices();
+      onnx_ = std::move(engine).value();
       return onnx_;
     }
-    onnxReport_.tried.push_back({candidate.source, candidate.path, library.error().message});
+    onnxReport_.tried.push_back({candidate.source, candidate.path, engine.error().message});
     if (candidate.required) {
-      Error error = std::move(library).error();
+      Error error = std::move(engine).error();
       error.message = "the ONNX Runtime library named by " + candidate.source +
-                      " cannot be used: " + error.message;
+                      " cannot be used: " + error.message +
+                      ". Name another file, or none to use the one in the package";
       onnxReport_.problem = error;
       return error;
     }

@@ -131,8 +131,8 @@ struct Api {
       getResizedStringTensorElementBuffer{table};
 };
 
-// ONNXTensorElementDataType
-enum OrtElementType : int {
+// ONNXTensorElementDataType; an int as in the interface.
+enum OrtElementType : int {  // NOLINT(performance-enum-size)
   kOrtFloat = 1,
   kOrtUInt8 = 2,
   kOrtInt8 = 3,

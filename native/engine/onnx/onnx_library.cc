@@ -91,10 +91,12 @@ Result<std::shared_ptr<const Library>> Library::open(const SharedLibrary& file) 
   // Never asked for more than it has: that prints to stderr and gives null.
   const void* table = base->getApi(std::min(minor, kNewestApi));
   if (table == nullptr) {
-    return wrongVersion(path, version);
+    return Error{ErrorCode::kEngineUnavailable,
+                 path + ": ONNX Runtime " + version + " gives no functions for its own version",
+                 "version"};
   }
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): there is no other way to tell the library before it
-  // starts.
+  // There is no other way to tell the library before it starts.
+  // NOLINTNEXTLINE(concurrency-mt-unsafe,misc-include-cleaner): POSIX puts it into <cstdlib>
   setenv("ORT_DISABLE_TELEMETRY", "1", 0);
   auto library = std::make_shared<Library>(static_cast<ApiTable>(table));
   library->version_ = version;

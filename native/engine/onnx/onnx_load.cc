@@ -193,8 +193,11 @@ Result<Signature> readSignature(const Library& library, const OrtSession* sessio
 Result<std::shared_ptr<LoadedModel>> OnnxModel::load(const std::shared_ptr<const Library>& library,
                                                      const ModelFile& file) {
   std::error_code failure;
-  if (!std::filesystem::is_regular_file(file.path, failure)) {
+  if (!std::filesystem::exists(file.path, failure)) {
     return Error{ErrorCode::kModelNotFound, file.path + ": no such model file", {}};
+  }
+  if (!std::filesystem::is_regular_file(file.path, failure)) {
+    return Error{ErrorCode::kModelInvalid, file.path + ": a folder or device, not a file", {}};
   }
   auto options = makeOptions(*library, file);
   if (!options.ok()) {

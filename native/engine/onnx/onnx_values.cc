@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -45,7 +44,7 @@ Result<Owned<OrtValue>> stringsToOrt(const Library& library, const Tensor& tenso
     done = library.check(api.getResizedStringTensorElementBuffer(value.get(), i, text.size(), &to),
                          ErrorCode::kEngineFailed, "string tensor");
     if (done.ok()) {
-      std::memcpy(to, text.data(), text.size());
+      std::ranges::copy(text, to);
     }
   }
   if (!done.ok()) {
