@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -31,12 +32,23 @@ Lane::Lane(std::optional<int> core, const Clock& clock)
       thread_([this](const std::stop_token& stop) { loop(stop); }) {}
 
 Lane::~Lane() {
+  stop();
+  join();
+}
+
+void Lane::stop() {
   thread_.request_stop();
   {
     const std::lock_guard lock(mutex_);
     signalled_ = true;
   }
   wake_.notify_one();
+}
+
+void Lane::join() {
+  if (thread_.joinable()) {
+    thread_.join();
+  }
 }
 
 void Lane::place(const std::shared_ptr<ServedModel>& model) {
@@ -110,9 +122,7 @@ bool Lane::serveOne(const std::stop_token& stop, TimeNs& waitUntil) {
       continue;
     }
     idle_.store(false);
-    if (taken.more) {
-      std::ranges::any_of(model.lanes, [](Lane* lane) { return lane->wakeIfIdle(); });
-    }
+    wakeOthers(*placed);
     next_ = at + 1;
     const std::stop_callback forward(stop, [&batch] { batch.stop.request_stop(); });
     // Only the model that runs is held during its run, so that others can be freed meanwhile.
@@ -122,6 +132,16 @@ bool Lane::serveOne(const std::stop_token& stop, TimeNs& waitUntil) {
     return true;
   }
   return false;
+}
+
+// What waits while this lane runs, and whoever counted on this lane's timer or was told that it
+// sleeps a moment ago, goes to another lane. Only after this one has said that it is not idle.
+void Lane::wakeOthers(const Models& placed) {
+  for (const auto& model : placed) {
+    if (model->queue.depth() > 0) {
+      std::ranges::any_of(model->lanes, [](Lane* lane) { return lane->wakeIfIdle(); });
+    }
+  }
 }
 
 void Lane::serve(ServedModel& model, Taken& batch) {
@@ -136,16 +156,7 @@ void Lane::serve(ServedModel& model, Taken& batch) {
 
 void Lane::run(ServedModel& model, std::span<const std::unique_ptr<Request>> requests,
                const std::stop_token& stop) {
-  const Batch batch = pack(requests);
-  const TimeNs started = clock_.now();
-  Result<Outputs> outputs = model.loaded->run(batch, stop);
-  model.metrics.ran(batch.rows, clock_.now() - started);
-  Result<void> done;
-  if (outputs.ok()) {
-    done = split(std::move(outputs).value(), requests);
-  } else {
-    done = std::move(outputs).error();
-  }
+  const Result<void> done = runOnce(model, requests, stop);
   if (done.ok()) {
     return;
   }
@@ -158,6 +169,23 @@ void Lane::run(ServedModel& model, std::span<const std::unique_ptr<Request>> req
   }
   for (const auto& request : requests) {
     request->result = done.error();
+  }
+}
+
+Result<void> Lane::runOnce(ServedModel& model, std::span<const std::unique_ptr<Request>> requests,
+                           const std::stop_token& stop) {
+  try {
+    const Batch batch = pack(requests);
+    const TimeNs started = clock_.now();
+    Result<Outputs> outputs = model.loaded->run(batch, stop);
+    model.metrics.ran(batch.rows, clock_.now() - started);
+    if (!outputs.ok()) {
+      return std::move(outputs).error();
+    }
+    return split(std::move(outputs).value(), requests);
+  } catch (const std::exception& failure) {  // std::bad_alloc: a batch is a second copy of its rows
+    return Error{
+        ErrorCode::kInternal, std::string("the batch cannot be run: ") + failure.what(), {}};
   }
 }
 

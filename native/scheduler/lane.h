@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "native/base/clock.h"
+#include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/served_model.h"
@@ -26,7 +27,7 @@ class Lane {
  public:
   // `core`: pinned to it; nullopt: free to move within the process's cores.
   Lane(std::optional<int> core, const Clock& clock);
-  ~Lane();  // stops the run in flight if the engine can, and joins
+  ~Lane();
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
@@ -37,6 +38,12 @@ class Lane {
   void remove(const ServedModel* model);
   std::size_t modelCount() const;
 
+  // Stops the run in flight if the engine can, and takes no more work.
+  void stop();
+  // Waits for the thread to end. Lanes that share models wake each other until all of them are
+  // joined, so none may be destroyed before.
+  void join();
+
   // Wakes the lane if it sleeps; false when it is busy and will look for work by itself.
   bool wakeIfIdle();
 
@@ -45,9 +52,12 @@ class Lane {
 
   void loop(const std::stop_token& stop);
   bool serveOne(const std::stop_token& stop, TimeNs& waitUntil);
+  static void wakeOthers(const Models& placed);
   void serve(ServedModel& model, Taken& batch);
   void run(ServedModel& model, std::span<const std::unique_ptr<Request>> requests,
            const std::stop_token& stop);
+  Result<void> runOnce(ServedModel& model, std::span<const std::unique_ptr<Request>> requests,
+                       const std::stop_token& stop);
   void sleep(TimeNs until);
   std::shared_ptr<const Models> models() const;
 
@@ -58,9 +68,9 @@ class Lane {
   std::shared_ptr<const Models>
       models_;              // guarded by mutex_, replaced whole: a round reads one version
   bool signalled_ = false;  // guarded by mutex_
-  // Sequentially consistent, as a pair with the queue's mutex: a lane says idle before it looks at
-  // the queues for the last time, a submitter fills the queue before it looks here, so one sees the
-  // other.
+  // Sequentially consistent, as a pair with the queue's depth: a lane says idle before it looks at
+  // the depths for the last time, a submitter raises the depth before it looks here, so one sees
+  // the other.
   std::atomic<bool> idle_{false};
   std::size_t next_ = 0;  // lane thread only: where the round over the models goes on
   std::jthread thread_;   // last, so that everything above exists when it starts

@@ -19,11 +19,15 @@ namespace infer {
 class Loader {
  public:
   explicit Loader(std::size_t most) : most_(most) {}
-  ~Loader();  // waits for the jobs that run; drops those that wait
+  ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
+  // Dropped after stop(), without being run.
   void run(std::function<void()> job);
+
+  // Waits for the jobs that run and drops those that wait. Not to be called by a job.
+  void stop();
 
  private:
   void loop(const std::stop_token& stop);
@@ -33,6 +37,7 @@ class Loader {
   std::condition_variable_any wake_;
   std::deque<std::function<void()>> jobs_;  // guarded by mutex_
   std::size_t idle_ = 0;                    // guarded by mutex_: threads that wait for a job
+  bool stopped_ = false;                    // guarded by mutex_
   std::vector<std::jthread> threads_;       // guarded by mutex_; last: their loops use the rest
 };
 

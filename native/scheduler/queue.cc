@@ -56,7 +56,6 @@ Queue::TakeResult Queue::take(Taken& batch, TimeNs now) {
   } else {
     removeAt(decision.take, batch.requests);
     taken_.push_back(&batch);
-    result.more = !requests_.empty();
   }
   settle();
   return result;
@@ -89,6 +88,7 @@ bool Queue::cancel(const ReplyChannel* channel, std::uint64_t id) {
       const auto running = std::ranges::find_if(batch->requests, matches);
       if (running != batch->requests.end()) {
         abandon(*batch, **running, toStop);
+        settle();
         found = true;
         break;
       }
@@ -191,7 +191,7 @@ void Queue::settle() {
     running += batch->requests.size() - batch->abandoned;
   }
   running_.store(running, std::memory_order_relaxed);
-  depth_.store(requests_.size(), std::memory_order_relaxed);
+  depth_.store(requests_.size());
 }
 
 }  // namespace infer

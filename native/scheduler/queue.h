@@ -42,7 +42,6 @@ class Queue {
     Requests expired;  // left the queue because their deadline passed: answer kDeadline
     TimeNs waitUntil =
         kNever;  // when a take can succeed if nothing arrives; kNever when something was taken
-    bool more = false;  // something is left after this take: another lane may be woken
   };
   // thread: lane. Fills `batch` (empty on entry) with what the policy says; a filled one must go to
   // finish().
@@ -61,8 +60,8 @@ class Queue {
   // No more requests; what waits is returned to be answered kClosed.
   Requests close();
 
-  // thread: any, without the mutex: a hint for lanes and counters.
-  std::size_t depth() const { return depth_.load(std::memory_order_relaxed); }
+  // thread: any, without the mutex: for lanes, which look here before they sleep, and counters.
+  std::size_t depth() const { return depth_.load(); }
   std::size_t running() const { return running_.load(std::memory_order_relaxed); }
   const Limits& limits() const { return limits_; }
 
@@ -75,14 +74,13 @@ class Queue {
 
   const Limits limits_;
   std::mutex mutex_;
-  Requests requests_;              // guarded by mutex_, oldest first
-  std::vector<QueuedItem> items_;  // guarded by mutex_, what the policy sees of requests_
-  std::vector<Taken*> taken_;      // guarded by mutex_
-  TimeNs nextDeadline_ = kNever;   // guarded by mutex_; no item is due before it
-  bool closed_ = false;            // guarded by mutex_
-  // Relaxed: only hints. A lane that reads a stale 0 is woken by the submitter afterwards.
-  std::atomic<std::size_t> depth_{0};
-  std::atomic<std::size_t> running_{0};
+  Requests requests_;                    // guarded by mutex_, oldest first
+  std::vector<QueuedItem> items_;        // guarded by mutex_, what the policy sees of requests_
+  std::vector<Taken*> taken_;            // guarded by mutex_
+  TimeNs nextDeadline_ = kNever;         // guarded by mutex_; no item is due before it
+  bool closed_ = false;                  // guarded by mutex_
+  std::atomic<std::size_t> depth_{0};    // sequentially consistent: see Lane::idle_
+  std::atomic<std::size_t> running_{0};  // relaxed: only counted
 };
 
 }  // namespace infer

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <iterator>
@@ -37,7 +38,10 @@ constexpr std::int64_t kDefaultMaxBatch = 32;
 // model.
 std::string keyOf(const LoadSpec& spec) {
   std::error_code failure;
-  const auto real = std::filesystem::canonical(spec.file.path, failure);
+  auto real = std::filesystem::canonical(spec.file.path, failure);
+  if (failure) {
+    real = spec.file.path;  // the load will say what is wrong with it
+  }
   const auto size = std::filesystem::file_size(spec.file.path, failure);
   const auto changed = std::filesystem::last_write_time(spec.file.path, failure);
   std::string key =
@@ -77,23 +81,35 @@ Result<Limits> resolveLimits(Limits limits, const Signature& signature) {
   return limits;
 }
 
-// Zeros of one row, or of one element along every other free axis.
-Batch zeroBatch(const Signature& signature) {
+// Zeros of one row, or of one element along every other free axis. Fails where a fixed shape is too
+// large to exist.
+Result<Batch> zeroBatch(const Signature& signature) {
   Batch batch;
   batch.rows = 1;
   for (const TensorSpec& spec : signature.inputs) {
     Tensor tensor{.type = spec.type, .shape = spec.shape, .bytes = {}, .strings = {}};
     std::ranges::replace(tensor.shape, kFreeAxis, 1);
-    const std::size_t count = elementCount(tensor.shape).value();
+    const auto count = elementCount(tensor.shape);
+    if (!count.ok()) {
+      return count.error();
+    }
     if (spec.type == ElementType::kString) {
-      tensor.strings.resize(count);
+      tensor.strings.resize(count.value());
     } else {
-      tensor.bytes = Bytes::allocate(count * elementTypeInfo(spec.type).bytes);
+      tensor.bytes = Bytes::allocate(count.value() * elementTypeInfo(spec.type).bytes);
       std::fill_n(tensor.bytes.data(), tensor.bytes.size(), std::byte{0});
     }
     batch.inputs.push_back(std::move(tensor));
   }
   return batch;
+}
+
+Result<Outputs> warmUp(LoadedModel& model) {
+  auto zeros = zeroBatch(model.signature());
+  if (!zeros.ok()) {
+    return std::move(zeros).error();
+  }
+  return model.run(zeros.value(), {});
 }
 
 }  // namespace
@@ -110,7 +126,19 @@ Scheduler::Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& cl
   }
 }
 
-Scheduler::~Scheduler() = default;
+Scheduler::~Scheduler() {
+  loader_.stop();  // its jobs use the lanes
+  for (const auto& slot : slots_) {
+    if (slot->lane) {
+      slot->lane->stop();
+    }
+  }
+  for (const auto& slot : slots_) {
+    if (slot->lane) {
+      slot->lane->join();
+    }
+  }
+}
 
 ModelHandle::ModelHandle(Scheduler& scheduler, std::shared_ptr<ServedModel> model)
     : scheduler_(&scheduler), model_(std::move(model)) {}
@@ -144,7 +172,7 @@ void Scheduler::load(const LoadSpec& spec, Loaded done) {
     if (!entry.model) {
       entry.waiting.push_back(std::move(done));
       if (fresh) {
-        loader_.run([this, key, spec] { finishLoad(key, loadNow(spec)); });
+        loader_.run([this, key, spec] { finishLoad(key, loadSafely(spec)); });
       }
       return;
     }
@@ -205,6 +233,15 @@ void Scheduler::abandon(ServedModel& model, const ReplyChannel* channel) {
   model.queue.cancelAll(channel);
 }
 
+Result<std::shared_ptr<ServedModel>> Scheduler::loadSafely(const LoadSpec& spec) {
+  try {
+    return loadNow(spec);
+  } catch (const std::exception& failure) {  // std::bad_alloc: the warm-up of a huge fixed shape
+    return Error{
+        ErrorCode::kInternal, spec.file.path + ": cannot be loaded: " + failure.what(), {}};
+  }
+}
+
 Result<std::shared_ptr<ServedModel>> Scheduler::loadNow(const LoadSpec& spec) {
   auto lanes = lanesFor(spec.placement);
   if (!lanes.ok()) {
@@ -216,7 +253,7 @@ Result<std::shared_ptr<ServedModel>> Scheduler::loadNow(const LoadSpec& spec) {
   }
   std::shared_ptr<LoadedModel> model = std::move(loaded).value();
   if (spec.warmup) {
-    auto warm = model->run(zeroBatch(model->signature()), {});
+    auto warm = warmUp(*model);
     if (!warm.ok()) {
       return Error{ErrorCode::kModelInvalid,
                    spec.file.path + ": the warm-up run with zeros failed: " + warm.error().message,
@@ -320,15 +357,18 @@ std::vector<Scheduler::Slot*> Scheduler::leastLoaded(std::size_t wanted) {
   // The default lanes come first in slots_; lanes of explicitly asked cores only when those are not
   // enough.
   const std::size_t candidates = std::max(wanted, static_cast<std::size_t>(budget_.lanes));
-  std::vector<Slot*> sorted;
+  std::vector<std::pair<std::size_t, std::size_t>> byLoad;  // models placed, position in slots_
   for (std::size_t i = 0; i < std::min(candidates, slots_.size()); ++i) {
-    sorted.push_back(slots_[i].get());
+    byLoad.emplace_back(slots_[i]->lane ? slots_[i]->lane->modelCount() : 0, i);
   }
-  std::ranges::stable_sort(sorted, {}, [](const Slot* slot) {
-    return slot->lane ? slot->lane->modelCount() : std::size_t{0};
-  });
-  sorted.resize(std::min(wanted, sorted.size()));
-  return sorted;
+  std::ranges::sort(byLoad);
+  byLoad.resize(std::min(wanted, byLoad.size()));
+  std::vector<Slot*> slots;
+  slots.reserve(byLoad.size());
+  for (const auto& [models, at] : byLoad) {
+    slots.push_back(slots_[at].get());
+  }
+  return slots;
 }
 
 }  // namespace infer

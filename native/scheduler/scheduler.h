@@ -20,6 +20,7 @@
 #include "native/engine/engine.h"
 #include "native/scheduler/lane.h"
 #include "native/scheduler/loader.h"
+#include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/served_model.h"
 
@@ -109,6 +110,7 @@ class Scheduler {
     std::unique_ptr<Lane> lane;  // made when first used
   };
 
+  Result<std::shared_ptr<ServedModel>> loadSafely(const LoadSpec& spec);  // nothing is thrown
   Result<std::shared_ptr<ServedModel>> loadNow(const LoadSpec& spec);
   void finishLoad(const std::string& key, Result<std::shared_ptr<ServedModel>> result);
   Result<std::vector<Lane*>> lanesFor(const Placement& placement);

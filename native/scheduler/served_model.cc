@@ -2,14 +2,13 @@
 // Handing answers back in bulk.
 #include "native/scheduler/served_model.h"
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "native/base/error.h"
+#include "native/base/metrics.h"
 #include "native/base/request.h"
 #include "native/scheduler/queue.h"
 
@@ -35,15 +34,17 @@ void answer(ServedModel& model, Requests requests) {
   while (!requests.empty()) {
     // As many rounds as there are JS environments in the batch: mostly one.
     const std::shared_ptr<ReplyChannel> channel = requests.front()->channel;
-    const auto others = std::stable_partition(
-        requests.begin(), requests.end(),
-        [&channel](const auto& request) { return request->channel == channel; });
     std::vector<Reply> replies;
-    replies.reserve(static_cast<std::size_t>(others - requests.begin()));
-    for (auto at = requests.begin(); at != others; ++at) {
-      replies.push_back({(*at)->id, std::move((*at)->result)});
+    replies.reserve(requests.size());
+    Requests others;
+    for (auto& request : requests) {
+      if (request->channel == channel) {
+        replies.push_back({request->id, std::move(request->result)});
+      } else {
+        others.push_back(std::move(request));
+      }
     }
-    requests.erase(requests.begin(), others);
+    requests = std::move(others);
     channel->deliver(std::move(replies));
   }
 }

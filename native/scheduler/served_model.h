@@ -10,7 +10,6 @@
 
 #include "native/base/error.h"
 #include "native/base/metrics.h"
-#include "native/base/request.h"
 #include "native/engine/engine.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// The batch decision, case by case, at times that the cases choose.
+#include "native/scheduler/policy.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "native/base/clock.h"
+#include "test/native/check.h"
+
+namespace {
+
+using infer::kNever;
+using infer::Limits;
+using infer::TimeNs;
+
+struct Item {
+  std::int64_t rows = 1;
+  std::vector<std::int64_t> tail = {4};
+  TimeNs arrived = 0;
+  TimeNs deadline = kNever;
+};
+
+struct PolicyCase {
+  const char* name;
+  std::vector<Item> items;
+  Limits limits;
+  TimeNs now;
+  std::vector<std::size_t> take;
+  TimeNs waitUntil = kNever;
+};
+
+constexpr Limits kEight = {.batchable = true, .maxBatch = 8, .maxDelay = 0, .maxQueue = 100};
+constexpr Limits kPatient = {.batchable = true, .maxBatch = 8, .maxDelay = 100, .maxQueue = 100};
+constexpr Limits kSingle = {.batchable = false, .maxBatch = 1, .maxDelay = 100, .maxQueue = 100};
+
+const std::vector<PolicyCase> kCases = {
+    {"nothing waits: nothing to do until something comes", {}, kEight, 5, {}},
+    {"without maxDelay a lone request leaves at once", {{}}, kEight, 5, {0}},
+    {"everything that waits leaves together", {{}, {}, {}}, kEight, 5, {0, 1, 2}},
+    {"a batch ends at maxBatch", {{.rows = 5}, {.rows = 3}, {.rows = 1}}, kEight, 5, {0, 1}},
+    {"maxBatch counts rows, not requests", {{.rows = 4}, {.rows = 4}, {}}, kEight, 5, {0, 1}},
+    {"what does not fit ends the batch, so nobody overtakes",
+     {{.rows = 5}, {.rows = 4}, {.rows = 1}},
+     kEight,
+     5,
+     {0}},
+    {"a request above maxBatch runs alone", {{.rows = 9}, {.rows = 1}}, kEight, 5, {0}},
+    {"a request above maxBatch does not wait for more", {{.rows = 9}}, kPatient, 5, {0}},
+    {"another shape is passed over", {{}, {.tail = {5}}, {}}, kEight, 5, {0, 2}},
+    {"one that does not fit of another shape ends nothing",
+     {{.rows = 5}, {.rows = 8, .tail = {5}}, {.rows = 3}},
+     kEight,
+     5,
+     {0, 2}},
+    {"an axis more is another shape", {{.tail = {2, 2}}, {.tail = {2}}}, kEight, 5, {0}},
+    {"the oldest request leads, whatever is behind it",
+     {{.tail = {5}}, {}, {}, {}, {}, {}, {}, {}, {}},
+     kEight,
+     5,
+     {0}},
+    {"zero rows join without taking room",
+     {{.rows = 0}, {.rows = 8}, {.rows = 0}},
+     kEight,
+     5,
+     {0, 1}},
+    {"with maxDelay an incomplete batch waits for it", {{.arrived = 10}}, kPatient, 50, {}, 110},
+    {"the wait counts from the oldest request",
+     {{.arrived = 10}, {.arrived = 60}},
+     kPatient,
+     70,
+     {},
+     110},
+    {"after maxDelay an incomplete batch leaves",
+     {{.arrived = 10}, {.arrived = 60}},
+     kPatient,
+     110,
+     {0, 1}},
+    {"a full batch does not wait",
+     {{.rows = 7, .arrived = 10}, {.arrived = 11}},
+     kPatient,
+     11,
+     {0, 1}},
+    {"a batch that the next request does not fit into does not wait",
+     {{.rows = 7, .arrived = 10}, {.rows = 2, .arrived = 11}},
+     kPatient,
+     11,
+     {0}},
+    {"other shapes do not fill a batch",
+     {{.arrived = 10}, {.rows = 8, .tail = {5}, .arrived = 10}},
+     kPatient,
+     20,
+     {},
+     110},
+    {"a deadline leaves half of its time to the run",
+     {{.arrived = 10, .deadline = 50}},
+     kPatient,
+     15,
+     {},
+     30},
+    {"at half of the deadline the batch leaves",
+     {{.arrived = 10, .deadline = 50}},
+     kPatient,
+     30,
+     {0}},
+    {"the earliest deadline of the batch counts",
+     {{.arrived = 10}, {.arrived = 12, .deadline = 32}},
+     kPatient,
+     15,
+     {},
+     22},
+    {"a deadline of another shape does not count",
+     {{.arrived = 10}, {.tail = {5}, .arrived = 12, .deadline = 32}},
+     kPatient,
+     15,
+     {},
+     110},
+    {"a late deadline does not lengthen the wait",
+     {{.arrived = 10, .deadline = 10'000}},
+     kPatient,
+     15,
+     {},
+     110},
+    {"a model that cannot be batched takes one and never waits", {{}, {}}, kSingle, 5, {0}},
+};
+
+const check::AddEach kDecided(kCases, [](const PolicyCase& row) {
+  std::vector<infer::QueuedItem> items;
+  items.reserve(row.items.size());
+  for (const Item& item : row.items) {
+    items.push_back({item.rows, item.tail, item.arrived, item.deadline});
+  }
+  const infer::Decision decision = infer::decide(items, row.limits, row.now);
+  check::equal(decision.take, row.take, "the positions of the row");
+  check::equal(decision.waitUntil, row.waitUntil, "when to ask again");
+});
+
+}  // namespace

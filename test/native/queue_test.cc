@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bounded queue: what it takes, what leaves it when, and which runs are stopped.
+#include "native/scheduler/queue.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <vector>
+
+#include "native/base/clock.h"
+#include "native/base/error.h"
+#include "native/base/request.h"
+#include "native/scheduler/policy.h"
+#include "test/native/check.h"
+#include "test/native/inbox.h"
+
+namespace {
+
+using infer::ErrorCode;
+using infer::kNever;
+using infer::Queue;
+using infer::Requests;
+using infer::Taken;
+using infer::TimeNs;
+using test::Inbox;
+
+constexpr infer::Limits kLimits = {.batchable = true, .maxBatch = 4, .maxDelay = 0, .maxQueue = 6};
+
+Requests some(const std::shared_ptr<Inbox>& inbox, std::initializer_list<std::uint64_t> ids) {
+  Requests requests;
+  for (const std::uint64_t id : ids) {
+    requests.push_back(test::makeRequest(inbox, id, {}));
+  }
+  return requests;
+}
+
+std::vector<std::uint64_t> idsOf(const Requests& requests) {
+  std::vector<std::uint64_t> ids;
+  ids.reserve(requests.size());
+  for (const auto& request : requests) {
+    ids.push_back(request->id);
+  }
+  return ids;
+}
+
+using Ids = std::vector<std::uint64_t>;
+
+// A queue that holds requests 1 to `count` of one channel, given at time 0.
+struct Filled {
+  explicit Filled(std::uint64_t count, const infer::Limits& limits = kLimits) : queue(limits) {
+    for (std::uint64_t id = 1; id <= count; ++id) {
+      auto one = some(inbox, {id});
+      check::succeeded(queue.submit(one, 0), "room");
+    }
+  }
+  const std::shared_ptr<Inbox> inbox = std::make_shared<Inbox>();
+  Queue queue;
+};
+
+void setDeadline(Filled& filled, std::uint64_t id, TimeNs deadline) {
+  auto one = some(filled.inbox, {id});
+  one.front()->deadline = deadline;
+  check::succeeded(filled.queue.submit(one, 0), "room");
+}
+
+const check::Add kPartly("what does not fit is handed back in its order", [] {
+  Filled filled(4);
+  auto more = some(filled.inbox, {5, 6, 7, 8});
+  check::failed(filled.queue.submit(more, 0), ErrorCode::kQueueFull, "6 requests wait");
+  check::equal(idsOf(more), Ids{7, 8}, "7 and 8 handed back");
+  check::equal(filled.queue.depth(), std::size_t{6}, "requests that wait");
+});
+
+const check::Add kAgain("room that a take makes can be used again", [] {
+  Filled filled(6);
+  Taken batch;
+  filled.queue.take(batch, 0);
+  auto more = some(filled.inbox, {7, 8, 9, 10});
+  check::succeeded(filled.queue.submit(more, 0), "room for four");
+  check::equal(filled.queue.running(), std::size_t{4}, "requests that run do not count as waiting");
+  filled.queue.finish(batch);
+  check::equal(filled.queue.running(), std::size_t{0}, "requests that run");
+});
+
+const check::Add kNoRoom("a queue of no length takes nothing", [] {
+  Queue queue({.batchable = true, .maxBatch = 4, .maxDelay = 0, .maxQueue = 0});
+  auto one = some(std::make_shared<Inbox>(), {1});
+  check::failed(queue.submit(one, 0), ErrorCode::kQueueFull, "full");
+});
+
+const check::Add kOrder("requests leave in the order they came", [] {
+  Filled filled(6);
+  Taken first;
+  Taken second;
+  filled.queue.take(first, 0);
+  filled.queue.take(second, 0);
+  check::equal(idsOf(first.requests), Ids{1, 2, 3, 4}, "the first four");
+  check::equal(idsOf(second.requests), Ids{5, 6}, "the rest");
+  filled.queue.finish(second);
+  filled.queue.finish(first);
+  check::equal(first.requests.size(), std::size_t{4}, "who wants an answer of the first");
+});
+
+const check::Add kArrived("the time of arrival is that of the submit", [] {
+  Filled filled(0);
+  auto one = some(filled.inbox, {1});
+  check::succeeded(filled.queue.submit(one, 17), "room");
+  Taken batch;
+  filled.queue.take(batch, 20);
+  check::equal(batch.requests.front()->arrived, TimeNs{17}, "arrived");
+  filled.queue.finish(batch);
+});
+
+const check::Add kExpired("requests leave when their deadline has passed, not before", [] {
+  Filled filled(0, {.batchable = true, .maxBatch = 4, .maxDelay = 1000, .maxQueue = 6});
+  setDeadline(filled, 1, kNever);
+  setDeadline(filled, 2, 2000);
+  setDeadline(filled, 3, 100);
+  Taken batch;
+  auto result = filled.queue.take(batch, 49);
+  check::that(result.expired.empty() && batch.requests.empty(), "nothing at half of the deadline");
+  check::equal(result.waitUntil, TimeNs{50}, "when to ask again");
+  result = filled.queue.take(batch, 100);
+  check::equal(idsOf(result.expired), Ids{3}, "the late one");
+  check::equal(result.waitUntil, TimeNs{1000}, "the next time to ask");
+  result = filled.queue.take(batch, 1000);
+  check::equal(idsOf(batch.requests), Ids{1, 2}, "the rest in a batch");
+  filled.queue.finish(batch);
+});
+
+const check::Add kAllExpired("when all are late nothing is left to run or to wait for", [] {
+  Filled filled(0);
+  setDeadline(filled, 1, 10);
+  setDeadline(filled, 2, 10);
+  Taken batch;
+  const auto result = filled.queue.take(batch, 10);
+  check::equal(idsOf(result.expired), Ids{1, 2}, "both late");
+  check::equal(result.waitUntil, kNever, "when to ask again");
+  check::equal(filled.queue.depth(), std::size_t{0}, "requests that wait");
+});
+
+const check::Add kCancelWaiting(
+    "a cancelled request leaves the queue, the rest keep their order", [] {
+      Filled filled(5);
+      check::that(filled.queue.cancel(filled.inbox.get(), 3), "found");
+      check::that(!filled.queue.cancel(filled.inbox.get(), 3), "not found twice");
+      Taken batch;
+      filled.queue.take(batch, 0);
+      check::equal(idsOf(batch.requests), Ids{1, 2, 4, 5}, "the others");
+      filled.queue.finish(batch);
+    });
+
+const check::Add kCancelOther("another channel's request with the same id stays", [] {
+  Filled filled(1);
+  const Inbox other;
+  check::that(!filled.queue.cancel(&other, 1), "nothing of the other channel");
+  check::equal(filled.queue.depth(), std::size_t{1}, "requests that wait");
+});
+
+const check::Add kStop("a run is told to stop when its last member is cancelled", [] {
+  Filled filled(3);
+  Taken batch;
+  filled.queue.take(batch, 0);
+  for (const std::uint64_t id : {2, 1}) {
+    check::that(filled.queue.cancel(filled.inbox.get(), id), "found while it runs");
+    check::that(!batch.stop.stop_requested(), "the run to go on");
+  }
+  check::that(!filled.queue.cancel(filled.inbox.get(), 2), "not found twice");
+  check::that(!batch.stop.stop_requested(), "nor stopped by a second attempt");
+  check::that(filled.queue.cancel(filled.inbox.get(), 3), "the last one found");
+  check::that(batch.stop.stop_requested(), "the run to be stopped");
+  check::equal(filled.queue.running(), std::size_t{0}, "requests that run");
+  filled.queue.finish(batch);
+  check::that(batch.requests.empty(), "nobody who wants an answer");
+});
+
+const check::Add kFinished("after its run a request cannot be cancelled any more", [] {
+  Filled filled(2);
+  Taken batch;
+  filled.queue.take(batch, 0);
+  filled.queue.cancel(filled.inbox.get(), 1);
+  filled.queue.finish(batch);
+  check::equal(idsOf(batch.requests), Ids{2}, "who wants an answer");
+  check::that(!filled.queue.cancel(filled.inbox.get(), 2), "not found");
+});
+
+const check::Add kCancelAll("a channel that ends leaves the queue and its runs", [] {
+  Filled filled(0);
+  const auto other = std::make_shared<Inbox>();
+  const auto give = [&](const std::shared_ptr<Inbox>& inbox, std::uint64_t id, int width) {
+    Requests one;
+    one.push_back(test::makeRequest(inbox, id, {.width = width}));
+    check::succeeded(filled.queue.submit(one, 0), "room");
+  };
+  give(other, 1, 1);
+  give(other, 2, 1);
+  give(other, 3, 2);
+  give(filled.inbox, 4, 2);
+  give(other, 5, 3);
+  give(filled.inbox, 6, 3);
+  Taken alone;
+  Taken mixed;
+  filled.queue.take(alone, 0);
+  filled.queue.take(mixed, 0);
+  filled.queue.cancelAll(other.get());
+  check::that(alone.stop.stop_requested(), "its own run to be stopped");
+  check::that(!mixed.stop.stop_requested(), "a shared run to go on");
+  check::equal(filled.queue.depth(), std::size_t{1}, "requests that wait");
+  filled.queue.finish(alone);
+  filled.queue.finish(mixed);
+  check::that(alone.requests.empty(), "nobody to answer in its own run");
+  check::equal(idsOf(mixed.requests), Ids{4}, "the other channel's request");
+});
+
+const check::Add kClose("a closed queue hands back what waits and takes no more", [] {
+  Filled filled(6);
+  Taken batch;
+  filled.queue.take(batch, 0);
+  check::equal(idsOf(filled.queue.close()), Ids{5, 6}, "what waits");
+  check::that(filled.queue.close().empty(), "nothing the second time");
+  auto late = some(filled.inbox, {7});
+  check::failed(filled.queue.submit(late, 0), ErrorCode::kClosed, "closed");
+  check::equal(idsOf(late), Ids{7}, "the refused request");
+  filled.queue.finish(batch);
+  check::equal(idsOf(batch.requests), Ids{1, 2, 3, 4}, "the run's requests, still to answer");
+});
+
+}  // namespace
