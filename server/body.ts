@@ -55,69 +55,93 @@ const maxChunks = 65_536;
 const firstBytes = 16_384;
 const nothing = Buffer.alloc(0);
 
+/** A body on its way. */
+interface Body extends BodyLimits {
+  readonly declaredBytes: number | undefined;
+  buffer: Buffer;
+  usedBytes: number;
+  droppedBytes: number;
+  chunks: number;
+  refusal: Refusal | undefined;
+}
+
 /**
  * @param declaredBytes  from content-length; undefined for a chunked body.
  */
 export function createBodyReader(
   declaredBytes: number | undefined,
-  limits: BodyLimits,
+  { maxBytes, budget }: BodyLimits,
 ): BodyReader {
-  const { maxBytes, budget } = limits;
-  let buffer = nothing;
-  let usedBytes = 0;
-  let droppedBytes = 0;
-  let chunks = 0;
-  let refusal: Refusal | undefined;
-
-  const release = () => {
-    budget.give(buffer.length);
-    buffer = nothing;
+  const body: Body = {
+    maxBytes,
+    budget,
+    declaredBytes,
+    buffer: nothing,
+    usedBytes: 0,
+    droppedBytes: 0,
+    chunks: 0,
+    refusal: undefined,
   };
-  const refuse = (reason: Refusal) => {
-    refusal = reason;
-    droppedBytes = usedBytes;
-    release();
-  };
-  const grow = (neededBytes: number): boolean => {
-    const promised = declaredBytes ?? maxBytes;
-    const wanted = Math.min(promised, Math.max(2 * neededBytes, firstBytes));
-    const capacity = Math.max(wanted, neededBytes);
-    if (!budget.take(capacity)) return false;
-    const larger = Buffer.allocUnsafe(capacity);
-    buffer.copy(larger, 0, 0, usedBytes);
-    release();
-    buffer = larger;
-    return true;
-  };
-  const keep = (chunk: ArrayBuffer) => {
-    const neededBytes = usedBytes + chunk.byteLength;
-    if (neededBytes > maxBytes) return refuse(tooLarge(maxBytes, declaredBytes));
-    if (neededBytes > buffer.length && !grow(neededBytes)) return refuse(noMemory);
-    buffer.set(new Uint8Array(chunk), usedBytes);
-    usedBytes = neededBytes;
-  };
-
-  if (declaredBytes !== undefined && declaredBytes > maxBytes)
-    refuse(tooLarge(maxBytes, declaredBytes));
+  if (declaredBytes !== undefined && declaredBytes > maxBytes) refuse(body, tooLarge(body));
   return {
-    add: (chunk, isLast) => {
-      if (declaredBytes === undefined && ++chunks > maxChunks && refusal === undefined) {
-        refuse(tooManyChunks);
-      }
-      if (refusal === undefined) keep(chunk);
-      else droppedBytes += chunk.byteLength;
-      if (refusal !== undefined && Math.max(droppedBytes, declaredBytes ?? 0) > maxDroppedBytes) {
-        return 'hopeless';
-      }
-      return isLast ? 'complete' : 'more';
-    },
-    bytes: () => buffer.subarray(0, usedBytes),
-    refusal: () => refusal,
-    release,
+    add: (chunk, isLast) => add(body, chunk, isLast),
+    bytes: () => body.buffer.subarray(0, body.usedBytes),
+    refusal: () => body.refusal,
+    release: () => release(body),
   };
 }
 
-function tooLarge(maxBytes: number, declaredBytes: number | undefined): Refusal {
+function add(body: Body, chunk: ArrayBuffer, isLast: boolean): Progress {
+  const isChunked = body.declaredBytes === undefined;
+  if (isChunked && ++body.chunks > maxChunks) refuse(body, tooManyChunks);
+  if (body.refusal === undefined) keep(body, chunk);
+  else body.droppedBytes += chunk.byteLength;
+  if (body.refusal !== undefined) {
+    const sizeBytes = Math.max(body.droppedBytes, body.declaredBytes ?? 0);
+    if (sizeBytes > maxDroppedBytes) return 'hopeless';
+  }
+  return isLast ? 'complete' : 'more';
+}
+
+function keep(body: Body, chunk: ArrayBuffer): void {
+  const neededBytes = body.usedBytes + chunk.byteLength;
+  if (neededBytes > body.maxBytes) {
+    refuse(body, tooLarge(body));
+  } else if (neededBytes > body.buffer.length && !grow(body, neededBytes)) {
+    refuse(body, noMemory);
+  } else {
+    body.buffer.set(new Uint8Array(chunk), body.usedBytes);
+    body.usedBytes = neededBytes;
+  }
+}
+
+/** @returns  false when the budget has no room for it. */
+function grow(body: Body, neededBytes: number): boolean {
+  const promisedBytes = body.declaredBytes ?? body.maxBytes;
+  const wantedBytes = Math.min(promisedBytes, Math.max(2 * neededBytes, firstBytes));
+  const capacityBytes = Math.max(wantedBytes, neededBytes);
+  if (!body.budget.take(capacityBytes)) return false;
+  const larger = Buffer.allocUnsafe(capacityBytes);
+  body.buffer.copy(larger, 0, 0, body.usedBytes);
+  release(body);
+  body.buffer = larger;
+  return true;
+}
+
+/** The first reason counts. */
+function refuse(body: Body, reason: Refusal): void {
+  body.refusal ??= reason;
+  body.droppedBytes += body.usedBytes;
+  body.usedBytes = 0;
+  release(body);
+}
+
+function release(body: Body): void {
+  body.budget.give(body.buffer.length);
+  body.buffer = nothing;
+}
+
+function tooLarge({ maxBytes, declaredBytes }: Body): Refusal {
   const got = declaredBytes === undefined ? 'more' : `${declaredBytes}`;
   return {
     status: 413,

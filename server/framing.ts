@@ -22,71 +22,77 @@ export interface Head {
 
 type EachHeader = (visit: (name: string, value: string) => void) => void;
 
+/** What has come so far; undefined and empty mean not yet. */
+interface Seen {
+  contentType: string;
+  contentEncoding: string;
+  host: string;
+  origin: string;
+  connection: string;
+  expect: string;
+  length: string | undefined;
+  coding: string | undefined;
+  /** A header that may come once and came again. */
+  repeated: string;
+}
+
 /**
  * Reads the headers of one request, each seen once.
  * @param each  calls its argument for every header line, in order, with the name in lower case.
  */
 export function readHead(each: EachHeader): Head {
-  let contentType = '';
-  let contentEncoding = '';
-  let host = '';
-  let origin = '';
-  let connection = '';
-  let expect = '';
-  let length: string | undefined;
-  let coding: string | undefined;
-  let repeated = '';
-  each((name, value) => {
-    switch (name) {
-      case 'content-length':
-        if (length !== undefined) repeated = name;
-        length = value;
-        break;
-      case 'transfer-encoding':
-        if (coding !== undefined) repeated = name;
-        coding = value;
-        break;
-      case 'content-type':
-        if (contentType !== '') repeated = name;
-        contentType = value;
-        break;
-      case 'host':
-        if (host !== '') repeated = name;
-        host = value;
-        break;
-      case 'content-encoding':
-        contentEncoding = contentEncoding === '' ? value : `${contentEncoding}, ${value}`;
-        break;
-      case 'origin':
-        origin = value;
-        break;
-      case 'connection':
-        connection = value;
-        break;
-      case 'expect':
-        expect = value;
-    }
-  });
-  return {
-    contentType,
-    contentEncoding,
-    host,
-    origin,
-    connection,
-    declaredBytes: coding === undefined ? Number(length ?? 0) : undefined,
-    refusal: refusalOf({ length, coding, repeated, expect }),
+  const seen: Seen = {
+    contentType: '',
+    contentEncoding: '',
+    host: '',
+    origin: '',
+    connection: '',
+    expect: '',
+    length: undefined,
+    coding: undefined,
+    repeated: '',
   };
+  each((name, value) => note(seen, name, value));
+  const { contentType, contentEncoding, host, origin, connection, length, coding } = seen;
+  const declaredBytes = coding === undefined ? Number(length ?? 0) : undefined;
+  const refusal = refusalOf(seen);
+  return { contentType, contentEncoding, host, origin, connection, declaredBytes, refusal };
 }
 
-interface FramingHeaders {
-  readonly length: string | undefined;
-  readonly coding: string | undefined;
-  readonly repeated: string;
-  readonly expect: string;
+function note(seen: Seen, name: string, value: string): void {
+  switch (name) {
+    case 'content-length':
+      if (seen.length !== undefined) seen.repeated = name;
+      seen.length = value;
+      return;
+    case 'transfer-encoding':
+      if (seen.coding !== undefined) seen.repeated = name;
+      seen.coding = value;
+      return;
+    case 'content-type':
+      if (seen.contentType !== '') seen.repeated = name;
+      seen.contentType = value;
+      return;
+    case 'host':
+      if (seen.host !== '') seen.repeated = name;
+      seen.host = value;
+      return;
+    case 'content-encoding':
+      seen.contentEncoding += seen.contentEncoding === '' ? value : `, ${value}`;
+      return;
+    case 'origin':
+      seen.origin = value;
+      return;
+    case 'connection':
+      seen.connection = value;
+      return;
+    case 'expect':
+      seen.expect = value;
+  }
 }
 
 /** @source RFC 9112 sections 3.2, 6.1 to 6.3; RFC 9110 section 10.1.1 for Expect. */
-function refusalOf({ length, coding, repeated, expect }: FramingHeaders): Refusal | undefined {
+function refusalOf({ length, coding, repeated, expect }: Seen): Refusal | undefined {
   if (repeated !== '') {
     return { status: 400, message: `header ${repeated}: expected one line, got several` };
   }

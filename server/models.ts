@@ -33,43 +33,39 @@ export interface Registry {
 
 export function createRegistry(): Registry {
   const served = new Map<string, Served>();
-  const loading = new Set<LoadRequest>();
-
-  const load = async (request: LoadRequest): Promise<Served> => {
-    loading.add(request);
-    try {
-      const options: LoadOptions = request.name === undefined ? {} : { name: request.name };
-      const model = await loadModel(request.path, options);
-      const { name } = model.info;
-      const entry: Served = {
-        name,
-        path: request.path,
-        loadedAtStartup: request.atStartup ?? false,
-        loadedAt: new Date(),
-        model,
-      };
-      if (served.has(name)) {
-        await model.close();
-        throw exists(name, request.path);
-      }
-      served.set(name, entry);
-      return entry;
-    } finally {
-      loading.delete(request);
-    }
-  };
-
+  let loading = 0;
   return {
-    load,
+    load: async request => {
+      loading++;
+      try {
+        return await load(served, request);
+      } finally {
+        loading--;
+      }
+    },
     find: name => served.get(name),
     list: () => [...served.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
-    ready: () => loading.size === 0,
+    ready: () => loading === 0,
     close: async () => {
       const models = [...served.values()];
       served.clear();
       await Promise.all(models.map(({ model }) => model.close()));
     },
   };
+}
+
+async function load(served: Map<string, Served>, request: LoadRequest): Promise<Served> {
+  const { path, atStartup: loadedAtStartup = false } = request;
+  const options: LoadOptions = request.name === undefined ? {} : { name: request.name };
+  const model = await loadModel(path, options);
+  const { name } = model.info;
+  if (served.has(name)) {
+    await model.close();
+    throw exists(name, path);
+  }
+  const entry: Served = { name, path, loadedAtStartup, loadedAt: new Date(), model };
+  served.set(name, entry);
+  return entry;
 }
 
 function exists(name: string, path: string): InferenceError {

@@ -21,7 +21,7 @@ const server = await startServer({
   nodeArgs: ['--expose-gc', '--import', collectOnSignal()],
 });
 t.teardown(server.stop);
-const bad = [...texts, ...arrays, ...v2Bodies, ...envelopes, ...(await media())];
+const bad = [...texts, ...arrays, ...v2Bodies, ...envelopes, ...media];
 const residentBytes = 'inference_process_resident_memory_bytes';
 
 /** Lets this test ask the server's process to collect garbage, which an idle process puts off. */
