@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { whyNotListening } from './address.js';
 import { type BodyLimits, type BodyReader, createBodyReader, createBudget } from './body.js';
+import { type Cancellation, createCancellation } from './cancellation.js';
 import { createDrain } from './drain.js';
 import { type Head, type Refusal, readHead } from './framing.js';
 import type {
@@ -31,7 +32,7 @@ interface Exchange extends CutRequest {
   readonly res: UwsResponse;
   readonly respond: Responder;
   readonly reader: BodyReader;
-  controller: AbortController | undefined;
+  cancellation: Cancellation | undefined;
   /** From here on `res` must not be touched. */
   over: boolean;
 }
@@ -138,13 +139,13 @@ function accept(state: State, { res, req, respond }: Arrival): void {
     res,
     respond,
     reader: createBodyReader(head.declaredBytes, state.limits),
-    controller: undefined,
+    cancellation: undefined,
     over: false,
   };
   state.inFlight.add(exchange);
   res.onAborted(() => {
     finish(state, exchange);
-    exchange.controller?.abort();
+    exchange.cancellation?.abort();
   });
   if (head.refusal !== undefined) {
     // Where this request ends is not certain, so nothing after it on this connection can be trusted.
@@ -192,9 +193,9 @@ function dispatch(state: State, exchange: Exchange): void {
     origin: head.origin,
     body: reader.bytes(),
     get signal() {
-      exchange.controller ??= new AbortController();
-      if (exchange.over) exchange.controller.abort();
-      return exchange.controller.signal;
+      exchange.cancellation ??= createCancellation();
+      if (exchange.over) exchange.cancellation.abort();
+      return exchange.cancellation.signal;
     },
   };
   const reply = exchange.respond(request);
