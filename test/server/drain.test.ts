@@ -96,7 +96,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
         ? clientOf(server, '/predictions/iris', '[[5.1,3.5,1.4,0.2]]')
         : clientOf(server, '/predictions/spin', spinBody(2000)),
     );
-    while ((await metric(server, 'inference_http_responses_total{code="200"}')) < 1000);
+    while ((await metric(server, 'inference_completed_total{model="iris",version="1"}')) < 1000);
     server.kill(signal);
     const results = await Promise.all(clients);
     t.equal(await server.exited, 0, 'exit code');
