@@ -122,6 +122,23 @@ function pack(): Packed {
   return first;
 }
 
+interface Lockfile {
+  readonly packages: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+// A registry that lacks binaries for other systems makes npm leave them out, and then npm ci refuses.
+t.test('the lockfile has every package that another one in it asks for', async t => {
+  const { packages } = JSON.parse(textOf('package-lock.json')) as Lockfile;
+  const names = new Set(Object.keys(packages).map(path => path.replace(/^.*node_modules\//, '')));
+  t.ok(names.size > 100, 'packages were examined');
+  const missing = Object.entries(packages).flatMap(([path, entry]) =>
+    Object.keys({ ...(entry['dependencies'] ?? {}), ...(entry['optionalDependencies'] ?? {}) })
+      .filter(name => !names.has(name))
+      .map(name => `${name}, for ${path}`),
+  );
+  t.same(missing, []);
+});
+
 let packed: Packed;
 
 t.test('the package holds what a user needs and nothing else', async t => {
