@@ -137,4 +137,9 @@ async function main(): Promise<void> {
   for (const path of saveResult(result)) console.log(path);
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

@@ -110,15 +110,21 @@ export const httpMany: Scenario<ServerName> = {
 };
 
 /** The scenario of one connection. */
-export const httpOne: Scenario<'ours' | 'ping' | 'uws' | 'fastify'> = {
+export const httpOne: Scenario<ServerName | 'ping'> = {
   name: 'http-one',
   variants: settings => {
     const load = { request: microRequest, connections: 1 };
     const run = (name: ServerName) => () => serve(name, load, settings);
     const ping = () => serve('ours', { request: pingRequest, connections: 1 }, settings);
-    return { ours: run('ours'), ping, uws: run('uws'), fastify: run('fastify') };
+    return {
+      ours: run('ours'),
+      ping,
+      constant: run('constant'),
+      uws: run('uws'),
+      fastify: run('fastify'),
+    };
   },
-  rows: ({ ours, ping, uws, fastify }) => {
+  rows: ({ ours, ping, constant, uws, fastify }) => {
     const moreUs = numberOf(ours, 'p50Us') - numberOf(ping, 'p50Us');
     return [
       {
@@ -129,6 +135,7 @@ export const httpOne: Scenario<'ours' | 'ping' | 'uws' | 'fastify'> = {
         met: moreUs <= goalUs,
         detail: serverText(ours),
       },
+      reference('uWebSockets.js answering a constant', 'one connection', constant),
       reference('onnxruntime-node behind uWebSockets.js', 'one connection', uws),
       reference('onnxruntime-node behind fastify', 'one connection', fastify),
     ];
@@ -138,7 +145,7 @@ export const httpOne: Scenario<'ours' | 'ping' | 'uws' | 'fastify'> = {
 const steadyRate = 2000;
 
 /** The scenario of an open loop well below capacity: what one of many independent clients sees. */
-export const httpOpen: Scenario<'ours' | 'constant' | 'uws' | 'fastify'> = {
+export const httpOpen: Scenario<ServerName> = {
   name: 'http-open',
   variants: settings => {
     const load = { request: microRequest, connections: 64, rate: steadyRate };
