@@ -60,7 +60,8 @@ const arrows: readonly Arrow[] = [
 const owned: readonly { readonly what: RegExp; readonly owner: RegExp }[] = [
   { what: /^<(napi|node_api|js_native_api|uv|v8|node)\.h>$/, owner: /^native\/addon\// },
   { what: /^<dlfcn\.h>$/, owner: /^native\/base\/shared_library\.cc$/ },
-  { what: /^uWebSockets\.js$/, owner: /^server\/http\.ts$/ },
+  // The benchmark's references are what a user without us would write.
+  { what: /^uWebSockets\.js$/, owner: /^(server\/http|bench\/references\/uws)\.ts$/ },
   { what: /^node-gyp-build$/, owner: /^lib\/binding\.ts$/ },
   {
     what: /^native\/engine\/\w+\//,
