@@ -3,7 +3,6 @@
 // Threads: js; initialised once per JS environment.
 #include <napi.h>
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>

@@ -4,6 +4,7 @@
 
 #include <napi.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -158,8 +159,8 @@ void Completion::report(Napi::Env env, const std::vector<LogLine>& lines) {
   const Napi::Array all = Napi::Array::New(env, lines.size());
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const Napi::Array line = Napi::Array::New(env, 3);
-    line.Set(0U,
-             Napi::String::New(env, kLevelNames[static_cast<std::size_t>(lines[i].level)].data()));
+    const std::string_view level = kLevelNames[static_cast<std::size_t>(lines[i].level)];
+    line.Set(0U, Napi::String::New(env, level.data(), level.size()));
     line.Set(1U, Napi::String::New(env, lines[i].engine));
     line.Set(2U, Napi::String::New(env, lines[i].message));
     all.Set(static_cast<std::uint32_t>(i), line);

@@ -4,7 +4,6 @@
 
 #include <napi.h>
 
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/base/tensor.h"
 #include "native/engine/registry.h"

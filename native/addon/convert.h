@@ -5,10 +5,10 @@
 
 #include <napi.h>
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
-#include "native/base/cpu_budget.h"
 #include "native/base/error.h"
 #include "native/base/metrics.h"
 #include "native/base/request.h"

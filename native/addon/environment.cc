@@ -105,6 +105,8 @@ void Environment::onEnd(void* self) {
     environment.completion_->close();
   }
   const auto models = std::exchange(environment.models, {});
+  // Each forgets its own requests, in any order.
+  // NOLINTNEXTLINE(bugprone-nondeterministic-pointer-iteration-order)
   for (ModelWrap* model : models) {
     model->end(environment.completion_.get());
   }

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "native/addon/convert.h"
 #include "native/base/error.h"
@@ -53,7 +54,8 @@ napi_value arrayBuffer(Napi::Env env, const Bytes& bytes) {
     const napi_status status = napi_create_external_arraybuffer(env, bytes.data(), bytes.size(),
                                                                 release, owner.get(), &buffer);
     if (status == napi_ok) {
-      static_cast<void>(owner.release());  // the finaliser's from here on
+      // The finaliser's from here on. NOLINTNEXTLINE(bugprone-unused-return-value)
+      static_cast<void>(owner.release());
       return buffer;
     }
     if (status != napi_no_external_buffers_allowed) {
