@@ -69,6 +69,8 @@ function report(output, tally) {
   for (const line of output.split('\n')) {
     const result = /^ *\d+\/\d+ Test +#\d+: (\S+) \.+ *(.*)$/.exec(line);
     if (result) console.log(`native ${result[1]}: ${result[2]}`);
+    const skipped = /^\d+: ok \d+ - (.* # SKIP .*)$/.exec(line);
+    if (skipped) console.log(`  ${skipped[1]}`);
   }
   if (tally.failed > 0) console.log(output);
 }

@@ -23,10 +23,6 @@
 
 namespace test {
 
-std::string fixture(const std::string& name) {
-  return std::string(INFER_SOURCE_DIR) + "/test/fixtures/" + name;
-}
-
 Rig::Rig(int lanes, Time time) {
   const std::vector<int> cores = {0, 1, 2, 3};
   const infer::CpuBudget budget{.cores = cores,

@@ -11,14 +11,12 @@
 #include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/scheduler/scheduler.h"
+#include "test/native/fixtures.h"
 #include "test/native/inbox.h"
 #include "test/native/test_clock.h"
 #include "test/native/test_engine.h"
 
 namespace test {
-
-// A file of test/fixtures.
-std::string fixture(const std::string& name);
 
 struct Numbered {
   std::uint64_t id = 0;

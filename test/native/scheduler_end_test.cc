@@ -10,6 +10,7 @@
 #include "native/base/error.h"
 #include "native/scheduler/scheduler.h"
 #include "test/native/check.h"
+#include "test/native/fixtures.h"
 #include "test/native/rig.h"
 
 namespace {

@@ -16,6 +16,7 @@
 #include "native/scheduler/queue.h"
 #include "native/scheduler/scheduler.h"
 #include "test/native/check.h"
+#include "test/native/fixtures.h"
 #include "test/native/inbox.h"
 #include "test/native/rig.h"
 #include "test/native/tensors.h"
