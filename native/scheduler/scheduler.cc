@@ -6,14 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <filesystem>
 #include <functional>
 #include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -21,98 +19,13 @@
 #include "native/base/cpu_budget.h"
 #include "native/base/error.h"
 #include "native/base/request.h"
-#include "native/base/tensor.h"
 #include "native/engine/engine.h"
 #include "native/scheduler/lane.h"
+#include "native/scheduler/load_rules.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/served_model.h"
 
 namespace infer {
-namespace {
-
-// Rows of one run unless the model says otherwise: past it, throughput of small models grows
-// little.
-constexpr std::int64_t kDefaultMaxBatch = 32;
-
-// Two loads with equal keys may share one model. A file that was replaced meanwhile is another
-// model.
-std::string keyOf(const LoadSpec& spec) {
-  std::error_code failure;
-  auto real = std::filesystem::canonical(spec.file.path, failure);
-  if (failure) {
-    real = spec.file.path;  // the load will say what is wrong with it
-  }
-  const auto size = std::filesystem::file_size(spec.file.path, failure);
-  const auto changed = std::filesystem::last_write_time(spec.file.path, failure);
-  std::string key =
-      std::string(spec.engine->name()) + '\n' + spec.device.name + '\n' + real.string();
-  const auto add = [&key](auto number) { key += '\n' + std::to_string(number); };
-  add(size);
-  add(changed.time_since_epoch().count());
-  add(spec.file.threadsPerRun);
-  add(spec.limits.maxBatch);
-  add(spec.limits.maxDelay);
-  add(spec.limits.maxQueue);
-  add(spec.placement.lanes);
-  for (const int core : spec.placement.cores) {
-    add(core);
-  }
-  return key;
-}
-
-// Whether and how far rows may be batched. Asking for it explicitly is taken as the word that axis
-// 0 is the batch axis, also where the exporter gave it different names.
-Result<Limits> resolveLimits(Limits limits, const Signature& signature) {
-  const bool asked = limits.maxBatch > 1;
-  if (asked && !hasFreeRows(signature)) {
-    return Error{
-        ErrorCode::kBadInput,
-        "batching.maxBatch: expected 1 for a model that cannot be batched (axis 0 of some input or "
-        "output is not free), got " +
-            std::to_string(limits.maxBatch),
-        {}};
-  }
-  limits.batchable = asked || (limits.maxBatch == 0 && isBatchable(signature));
-  if (!limits.batchable) {
-    limits.maxBatch = 1;
-  } else if (limits.maxBatch == 0) {
-    limits.maxBatch = kDefaultMaxBatch;
-  }
-  return limits;
-}
-
-// Zeros of one row, or of one element along every other free axis. Fails where a fixed shape is too
-// large to exist.
-Result<Batch> zeroBatch(const Signature& signature) {
-  Batch batch;
-  batch.rows = 1;
-  for (const TensorSpec& spec : signature.inputs) {
-    Tensor tensor{.type = spec.type, .shape = spec.shape, .bytes = {}, .strings = {}};
-    std::ranges::replace(tensor.shape, kFreeAxis, 1);
-    const auto count = elementCount(tensor.shape);
-    if (!count.ok()) {
-      return count.error();
-    }
-    if (spec.type == ElementType::kString) {
-      tensor.strings.resize(count.value());
-    } else {
-      tensor.bytes = Bytes::allocate(count.value() * elementTypeInfo(spec.type).bytes);
-      std::fill_n(tensor.bytes.data(), tensor.bytes.size(), std::byte{0});
-    }
-    batch.inputs.push_back(std::move(tensor));
-  }
-  return batch;
-}
-
-Result<Outputs> warmUp(LoadedModel& model) {
-  auto zeros = zeroBatch(model.signature());
-  if (!zeros.ok()) {
-    return std::move(zeros).error();
-  }
-  return model.run(zeros.value(), {});
-}
-
-}  // namespace
 
 Scheduler::Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& clock)
     : allowed_(std::move(allowed)),
@@ -163,7 +76,7 @@ void ModelHandle::release(std::function<void()> freed) {
 }
 
 void Scheduler::load(const LoadSpec& spec, Loaded done) {
-  const std::string key = keyOf(spec);
+  const std::string key = sharingKey(spec);
   std::shared_ptr<ServedModel> ready;
   {
     const std::lock_guard lock(mutex_);

@@ -1,122 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // A library with ONNX Runtime's entry point and a table of our own: one model, x [rows, 2] to the
 // same y, whose every function can be told to fail, and which counts what it hands out.
-// Threads: as ONNX Runtime's; one lock around the objects.
+// Threads: as ONNX Runtime's.
 #include "test/engines/onnxruntime_stub.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <map>
-#include <memory>
-#include <mutex>
 #include <string>
-#include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "native/engine/onnx/onnx_api.h"
+#include "test/engines/onnxruntime_stub_objects.h"
+#include "test/engines/onnxruntime_stub_table.h"
 
 namespace infer::onnx {
-
-// What the handles of this stub point to.
-struct OrtStatus {
-  int code = 0;
-  std::string message;
-};
-struct OrtEnv {};
-struct OrtSession {};
-struct OrtSessionOptions {};
-struct OrtMemoryInfo {};
-struct OrtTypeInfo {};
-struct OrtAllocator {};
-struct OrtRunOptions {
-  bool terminated = false;  // guarded by the state's mutex
-};
-struct OrtTensorInfo {
-  int type = 0;
-  std::vector<std::int64_t> shape;
-};
-struct OrtValue {
-  OrtTensorInfo info;
-  std::vector<char> own;
-  void* data = nullptr;              // borrowed, or of `own`
-  std::vector<std::string> strings;  // instead, for strings
-};
-
 namespace {
 
-struct Name {
-  std::array<char, 2> text{};
-};
-
-stub::State& state() {
-  static stub::State one;
-  return one;
-}
-
 OrtAllocator allocator;  // static in ONNX Runtime too
-
-// Every live object by its address, with a mark of its type.
-struct Objects {
-  struct Object {
-    std::shared_ptr<void> owner;
-    const void* type;
-  };
-  std::mutex mutex;
-  std::map<const void*, Object> all;  // guarded by mutex
-};
-
-Objects& objects() {
-  static Objects one;
-  return one;
-}
-
-template <typename T>
-constexpr char kType = 0;
-
-template <typename T>
-T* make(T value) {
-  const auto object = std::make_shared<T>(std::move(value));
-  const std::lock_guard lock(objects().mutex);
-  objects().all[object.get()] = {object, &kType<T>};
-  state().count(1);
-  return object.get();
-}
-
-template <typename T>
-bool lives(const T* object) {
-  const std::lock_guard lock(objects().mutex);
-  const auto at = objects().all.find(object);
-  return at != objects().all.end() && at->second.type == &kType<T>;
-}
-
-// Counts the use of what does not live.
-template <typename T>
-void use(const T* object) {
-  if (!lives(object)) {
-    state().wrong();
-  }
-}
-
-template <typename T>
-void release(T* object) {
-  if (object == nullptr) {
-    return;  // as ONNX Runtime allows
-  }
-  if (!lives(object)) {
-    state().wrong();
-    return;
-  }
-  const std::lock_guard lock(objects().mutex);
-  objects().all.erase(object);
-  state().count(-1);
-}
-
-OrtStatus* fail(int code, const std::string& message) {
-  return make(OrtStatus{code, message});
-}
 
 int getErrorCode(const OrtStatus* status) {
   use(status);
@@ -329,33 +230,6 @@ OrtStatus* defaultAllocator(OrtAllocator** out) {
   *out = &allocator;
   return nullptr;
 }
-
-// The implementation, unless the script has a failure for its slot.
-template <auto Implementation, std::size_t Slot, typename... A>
-OrtStatus* scripted(A... arguments) {
-  const auto failures = state().script().failures;
-  if (const auto at = failures.find(Slot); at != failures.end()) {
-    return fail(at->second, "slot " + std::to_string(Slot) + " was told to fail");
-  }
-  return Implementation(arguments...);
-}
-
-class Table {
- public:
-  // A slot that is not set here stays null: calling it ends the program.
-  template <auto Implementation, std::size_t Slot, typename R, typename... A>
-  void set(Function<Slot, R(A...)> Api::* /*member*/) {
-    R (*function)(A...) = Implementation;
-    if constexpr (std::is_same_v<R, OrtStatus*>) {
-      function = &scripted<Implementation, Slot, A...>;
-    }
-    slots_.at(Slot) = reinterpret_cast<const void*>(function);
-  }
-  ApiTable slots() const { return slots_.data(); }
-
- private:
-  std::array<const void*, 425> slots_{};  // as many as release 1.29 has
-};
 
 void setSessions(Table& table) {
   table.set<createEnv>(&Api::createEnvWithCustomLogger);

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a load decides before and after the engine's part: sharing, batching, the first run.
+// Threads: pure functions but for the files they look at; loader, sharingKey also any.
+#pragma once
+
+#include <string>
+
+#include "native/base/error.h"
+#include "native/base/request.h"
+#include "native/base/tensor.h"
+#include "native/engine/engine.h"
+#include "native/scheduler/policy.h"
+#include "native/scheduler/scheduler.h"
+
+namespace infer {
+
+// Two loads with equal keys may share one model. A file that was replaced meanwhile is another
+// model.
+std::string sharingKey(const LoadSpec& spec);
+
+// Whether and how far rows may be batched. Asking for it explicitly is taken as the word that axis
+// 0 is the batch axis, also where the exporter gave it different names.
+Result<Limits> resolveLimits(Limits limits, const Signature& signature);
+
+// A run of one row of zeros. Fails also where a fixed shape is too large to exist.
+Result<Outputs> warmUp(LoadedModel& model);
+
+}  // namespace infer
