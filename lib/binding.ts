@@ -26,6 +26,7 @@ export interface NativeLoadRequest {
   readonly name: string;
   readonly maxBatch: number;
   readonly maxDelayUs: number;
+  readonly delay: 'adaptive' | 'fixed';
   readonly maxQueue: number;
   readonly lanes: number;
   readonly cores: readonly number[];
@@ -125,7 +126,8 @@ export interface NativeBinding {
   ): void;
   devices(libraries: readonly NativeLibrary[]): NativeDevices;
   load(request: NativeLoadRequest): Promise<NativeModel>;
-  flush(): void;
+  /** @param here  whether a micro model may run on this thread before this returns. */
+  flush(here: boolean): void;
 }
 
 const functionNames = ['start', 'devices', 'load', 'flush'] as const;

@@ -30,6 +30,9 @@ export interface Pending {
 let binding: NativeBinding | undefined;
 let nextId = 1;
 let flushDue = false;
+/** Flushes of one turn of the event loop that may run a micro model in place: more would keep timers and sockets waiting. */
+const runsHerePerTurn = 32;
+let runsHere = runsHerePerTurn;
 const pending = new Map<number, Pending>();
 const resolved = Promise.resolve();
 
@@ -74,7 +77,13 @@ export function submit(
 
 function flush(): void {
   flushDue = false;
-  binding?.flush();
+  if (runsHere === runsHerePerTurn) setImmediate(nextTurn);
+  if (runsHere > 0) runsHere--;
+  binding?.flush(runsHere > 0);
+}
+
+function nextTurn(): void {
+  runsHere = runsHerePerTurn;
 }
 
 function cancelLate(id: number): void {

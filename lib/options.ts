@@ -28,6 +28,7 @@ type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined };
 export interface Batching {
   readonly maxBatch: number;
   readonly maxDelayUs: number;
+  readonly delay: 'adaptive' | 'fixed';
   readonly maxQueue: number;
 }
 
@@ -79,7 +80,7 @@ export type CheckedOptions = Defined<LoadOptions>;
 /** The defaults that are fixed values; the table shows them too. */
 export const defaults = {
   version: '1',
-  batching: { maxDelayUs: 0, maxQueue: 1024 },
+  batching: { maxDelayUs: 0, delay: 'adaptive', maxQueue: 1024 },
   placement: { device: 'cpu', threadsPerRun: 1 },
   warmup: 'none',
   image: { resize: 'stretch', layout: 'NCHW', colour: 'rgb', scale: 1 / 255 },
@@ -277,6 +278,13 @@ export const optionTable: readonly OptionRow[] = [
     default: defaults.batching.maxDelayUs,
     unit: 'us',
     description: 'The longest a request may wait for others although a lane is free.',
+  },
+  {
+    key: 'batching.delay',
+    schema: choice('adaptive', 'fixed'),
+    default: defaults.batching.delay,
+    description:
+      'Whether `maxDelayUs` is an upper bound, used only while the measured arrivals say that waiting pays, or is always waited out as other servers do.',
   },
   {
     key: 'batching.maxQueue',

@@ -31,7 +31,11 @@ Napi::Value start(const Napi::CallbackInfo& info) {
 Napi::Value flush(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return atEntry(env, [&]() -> Napi::Value {
-    Environment::of(env).flush();
+    Environment& environment = Environment::of(env);
+    const std::shared_ptr<Completion> completion = environment.completion(env);
+    completion->hold();
+    environment.flush(info[0].ToBoolean() ? Scheduler::Where::kHere : Scheduler::Where::kLane);
+    completion->handOver(env);
     return env.Undefined();
   });
 }

@@ -83,6 +83,11 @@ void Completion::settled(std::size_t answers) {
   }
 }
 
+void Completion::hold() {
+  const std::lock_guard lock(mutex_);
+  signalled_ = true;  // as if a wake-up were under way; drain() resets it
+}
+
 void Completion::close() {
   std::vector<Reply> replies;
   std::vector<std::function<void(Napi::Env)>> tasks;

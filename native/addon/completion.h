@@ -31,6 +31,11 @@ class Completion final : public ReplyChannel, public LogListener {
   void expect(std::size_t answers);
   void settled(std::size_t answers);
 
+  // Between the two, deliver() wakes nobody: handOver() gives what has come to JS at once. For
+  // answers that are made on the JS thread itself.
+  void hold();
+  void handOver(Napi::Env env) { drain(env); }
+
   // The environment ends: drops what has come and what will.
   void close();
 

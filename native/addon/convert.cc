@@ -146,6 +146,7 @@ LoadSpec toLoadSpec(const Napi::Object& request, std::string& engine) {
   spec.limits.maxBatch = static_cast<std::int64_t>(numberOf(request, "maxBatch"));
   spec.limits.maxDelay =
       static_cast<TimeNs>(numberOf(request, "maxDelayUs") * kNanosecondsPerMicrosecond);
+  spec.limits.alwaysDelay = textOf(request, "delay") == "fixed";
   spec.limits.maxQueue = static_cast<std::size_t>(numberOf(request, "maxQueue"));
   spec.placement.lanes = static_cast<std::size_t>(numberOf(request, "lanes"));
   const auto cores = request.Get("cores").As<Napi::Array>();

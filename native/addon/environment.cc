@@ -83,7 +83,7 @@ void Environment::stage(ModelWrap* model, std::unique_ptr<Request> request) {
   staged_.push_back({model, std::move(request)});
 }
 
-void Environment::flush() {
+void Environment::flush(Scheduler::Where where) {
   std::vector<Staged> staged;
   staged.swap(staged_);
   std::size_t at = 0;
@@ -94,7 +94,7 @@ void Environment::flush() {
     for (; at < staged.size() && staged[at].model == model; ++at) {
       requests.push_back(std::move(staged[at].request));
     }
-    scheduler().submit(model->served(), std::move(requests));
+    scheduler().submit(model->served(), std::move(requests), where);
   }
 }
 

@@ -32,7 +32,7 @@ class Environment {
 
   // Keeps a request until flush(), so that a burst of calls costs one lock and one wake-up.
   void stage(ModelWrap* model, std::unique_ptr<Request> request);
-  void flush();
+  void flush(Scheduler::Where where = Scheduler::Where::kLane);
 
   Napi::FunctionReference modelConstructor;
   std::unordered_set<ModelWrap*> models;  // open ones; each removes itself

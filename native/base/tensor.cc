@@ -110,6 +110,14 @@ bool isBatchable(const Signature& signature) {
          std::ranges::all_of(signature.outputs, agrees);
 }
 
+bool isPredictable(const Signature& signature) {
+  const auto fixed = [](const TensorSpec& spec) {
+    return spec.shape.empty() || std::ranges::find(spec.shape.begin() + 1, spec.shape.end(),
+                                                   kFreeAxis) == spec.shape.end();
+  };
+  return signature.steadyCost && std::ranges::all_of(signature.inputs, fixed);
+}
+
 bool hasFreeRows(const Signature& signature) {
   const auto free = [](const TensorSpec& spec) { return spec.batchAxis.has_value(); };
   return !signature.inputs.empty() && !signature.outputs.empty() &&

@@ -112,6 +112,7 @@ struct TensorSpec {
 struct Signature {
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;
+  bool steadyCost = false;  // the time of a run depends on the shapes of its inputs only
 };
 
 // Whether `shape` is one that `spec` allows; the error names the tensor, the expectation and what
@@ -120,6 +121,9 @@ Result<void> checkShape(const TensorSpec& spec, std::span<const std::int64_t> sh
 
 // Axis 0 of every input and output is free.
 bool hasFreeRows(const Signature& signature);
+
+// The number of rows alone says how long a run takes: steady cost, and no free axis but axis 0.
+bool isPredictable(const Signature& signature);
 
 // Rows of several requests may share a run: axis 0 of every input and output is the same free axis.
 // One without a name is taken to be the same; two different names are not.

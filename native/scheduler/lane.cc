@@ -5,11 +5,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -19,8 +17,8 @@
 #include "native/base/error.h"
 #include "native/base/log.h"
 #include "native/base/request.h"
-#include "native/scheduler/batch.h"
 #include "native/scheduler/queue.h"
+#include "native/scheduler/run.h"
 #include "native/scheduler/served_model.h"
 
 namespace infer {
@@ -112,11 +110,8 @@ bool Lane::serveOne(const std::stop_token& stop, TimeNs& waitUntil) {
       continue;
     }
     Taken batch;
-    Queue::TakeResult taken = model.queue.take(batch, clock_.now());
-    if (!taken.expired.empty()) {
-      fail(model, std::move(taken.expired),
-           {ErrorCode::kDeadline, "the deadline passed while the request waited in the queue", {}});
-    }
+    Queue::TakeResult taken = model.queue.take(batch, clock_.now(), measure(model));
+    fail(model, std::move(taken.expired), lateInQueue());
     if (batch.requests.empty()) {
       waitUntil = std::min(waitUntil, taken.waitUntil);
       continue;
@@ -128,10 +123,18 @@ bool Lane::serveOne(const std::stop_token& stop, TimeNs& waitUntil) {
     // Only the model that runs is held during its run, so that others can be freed meanwhile.
     const std::shared_ptr<ServedModel> held = (*placed)[at];
     placed.reset();
-    serve(*held, batch);
+    runBatch(*held, batch, clock_);
     return true;
   }
   return false;
+}
+
+Measured Lane::measure(const ServedModel& model) const {
+  Measured measured{.cost = model.estimate.cost()};
+  for (const Lane* lane : model.lanes) {
+    measured.idleLanes += lane != this && lane->idle_.load(std::memory_order_relaxed) ? 1 : 0;
+  }
+  return measured;
 }
 
 // What waits while this lane runs, and whoever counted on this lane's timer or was told that it
@@ -141,51 +144,6 @@ void Lane::wakeOthers(const Models& placed) {
     if (model->queue.depth() > 0) {
       std::ranges::any_of(model->lanes, [](Lane* lane) { return lane->wakeIfIdle(); });
     }
-  }
-}
-
-void Lane::serve(ServedModel& model, Taken& batch) {
-  const TimeNs started = clock_.now();
-  for (const auto& request : batch.requests) {
-    model.metrics.waited(started - request->arrived);
-  }
-  run(model, batch.requests, batch.stop.get_token());
-  model.queue.finish(batch);
-  answer(model, std::move(batch.requests));
-}
-
-void Lane::run(ServedModel& model, std::span<const std::unique_ptr<Request>> requests,
-               const std::stop_token& stop) {
-  const Result<void> done = runOnce(model, requests, stop);
-  if (done.ok()) {
-    return;
-  }
-  if (requests.size() > 1 && !stop.stop_requested()) {
-    // One request's data may have failed the whole batch: halves find it, and only it fails.
-    const std::size_t half = requests.size() / 2;
-    run(model, requests.first(half), stop);
-    run(model, requests.subspan(half), stop);
-    return;
-  }
-  for (const auto& request : requests) {
-    request->result = done.error();
-  }
-}
-
-Result<void> Lane::runOnce(ServedModel& model, std::span<const std::unique_ptr<Request>> requests,
-                           const std::stop_token& stop) {
-  try {
-    const Batch batch = pack(requests);
-    const TimeNs started = clock_.now();
-    Result<Outputs> outputs = model.loaded->run(batch, stop);
-    model.metrics.ran(batch.rows, clock_.now() - started);
-    if (!outputs.ok()) {
-      return std::move(outputs).error();
-    }
-    return split(std::move(outputs).value(), requests);
-  } catch (const std::exception& failure) {  // std::bad_alloc: a batch is a second copy of its rows
-    return Error{
-        ErrorCode::kInternal, std::string("the batch cannot be run: ") + failure.what(), {}};
   }
 }
 

@@ -18,6 +18,7 @@
 #include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/base/request.h"
+#include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/served_model.h"
 
@@ -52,12 +53,8 @@ class Lane {
 
   void loop(const std::stop_token& stop);
   bool serveOne(const std::stop_token& stop, TimeNs& waitUntil);
+  Measured measure(const ServedModel& model) const;
   static void wakeOthers(const Models& placed);
-  void serve(ServedModel& model, Taken& batch);
-  void run(ServedModel& model, std::span<const std::unique_ptr<Request>> requests,
-           const std::stop_token& stop);
-  Result<void> runOnce(ServedModel& model, std::span<const std::unique_ptr<Request>> requests,
-                       const std::stop_token& stop);
   void sleep(TimeNs until);
   std::shared_ptr<const Models> models() const;
 

@@ -64,6 +64,7 @@ std::string sharingKey(const LoadSpec& spec) {
   add(spec.file.threadsPerRun);
   add(spec.limits.maxBatch);
   add(spec.limits.maxDelay);
+  add(spec.limits.alwaysDelay ? 1 : 0);
   add(spec.limits.maxQueue);
   add(spec.placement.lanes);
   for (const int core : spec.placement.cores) {

@@ -5,10 +5,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "native/base/clock.h"
+#include "native/scheduler/estimate.h"
 
 namespace infer {
 
@@ -16,6 +18,7 @@ struct Limits {
   bool batchable = true;      // false: one request a run
   std::int64_t maxBatch = 1;  // rows of one run; a larger request runs alone
   TimeNs maxDelay = 0;        // upper bound of waiting for more rows
+  bool alwaysDelay = false;   // wait for maxDelay whether it pays or not, as other servers do
   std::size_t maxQueue = 1;   // requests
 };
 
@@ -32,13 +35,26 @@ struct Decision {
   TimeNs waitUntil = kNever;  // when to ask again if nothing arrives; kNever: only an arrival helps
 };
 
+// What has been measured of a model. Without it a delay is waited out, and nobody shares.
+struct Measured {
+  RunCost cost;
+  TimeNs gap = kNever;        // expected time from one arriving row to the next; kNever: unknown
+  std::size_t idleLanes = 0;  // other lanes of the model that have nothing to do
+};
+
 // What a free lane does with `items` (oldest first, none expired at `now`):
 // - the oldest request always leads the next batch, so nothing starves;
 // - younger ones with the same tail join it in order until maxBatch rows are reached; the first
 // that
 //   does not fit ends the batch, so that order is kept among requests of one shape;
-// - an incomplete batch waits for at most maxDelay from the arrival of its oldest request, and not
-//   beyond the half of what is left to the earliest deadline in it.
-Decision decide(std::span<const QueuedItem> items, const Limits& limits, TimeNs now);
+// - a batch leaves an equal share to each idle lane where that makes all of it faster, which is so
+//   when the time of a run lies in its rows rather than in its base;
+// - an incomplete batch waits for at most maxDelay from the arrival of its oldest request, not
+// beyond
+//   the half of what is left to the earliest deadline in it, and only while waiting pays: while the
+//   next row is expected to cost those that wait less than it saves by not needing a run of its
+//   own.
+Decision decide(std::span<const QueuedItem> items, const Limits& limits, TimeNs now,
+                const std::optional<Measured>& measured = std::nullopt);
 
 }  // namespace infer

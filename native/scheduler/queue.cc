@@ -28,14 +28,18 @@ Result<void> Queue::submit(Requests& requests, TimeNs now) {
   }
   const std::size_t room = limits_.maxQueue - std::min(limits_.maxQueue, requests_.size());
   const std::size_t fits = std::min(room, requests.size());
+  std::int64_t arrived = 0;
   for (std::size_t i = 0; i < fits; ++i) {
     Request& request = *requests[i];
     request.arrived = now;
+    arrived += request.rows;
     items_.push_back({request.rows, request.tail, now, request.deadline});
     nextDeadline_ = std::min(nextDeadline_, request.deadline);
     requests_.push_back(std::move(requests[i]));
   }
   requests.erase(requests.begin(), requests.begin() + static_cast<std::ptrdiff_t>(fits));
+  itemRows_ += arrived;
+  learnGap(arrived, now);
   settle();
   if (requests.empty()) {
     return {};
@@ -46,11 +50,14 @@ Result<void> Queue::submit(Requests& requests, TimeNs now) {
                {}};
 }
 
-Queue::TakeResult Queue::take(Taken& batch, TimeNs now) {
+Queue::TakeResult Queue::take(Taken& batch, TimeNs now, std::optional<Measured> measured) {
   TakeResult result;
   const std::lock_guard lock(mutex_);
-  expire(now, result.expired);
-  const Decision decision = decide(items_, limits_, now);
+  if (measured && gap_ > 0) {
+    measured->gap = static_cast<TimeNs>(gap_);
+  }
+  expire(measured && measured->cost.known ? now + measured->cost.of(1) : now, result.expired);
+  const Decision decision = decide(items_, limits_, now, measured);
   if (decision.take.empty()) {
     result.waitUntil = std::min(decision.waitUntil, nextDeadline_);
   } else {
@@ -132,6 +139,7 @@ Requests Queue::close() {
   closed_ = true;
   waiting.swap(requests_);
   items_.clear();
+  itemRows_ = 0;
   nextDeadline_ = kNever;
   settle();
   return waiting;
@@ -145,6 +153,7 @@ void Queue::removeAt(std::span<const std::size_t> positions, Requests& out) {
   std::size_t kept = positions.front();
   for (std::size_t at = kept; at < requests_.size(); ++at) {
     if (next != positions.end() && *next == at) {
+      itemRows_ -= items_[at].rows;
       out.push_back(std::move(requests_[at]));
       ++next;
       continue;
@@ -185,7 +194,21 @@ void Queue::abandon(Taken& batch, Request& request, std::vector<std::stop_source
   }
 }
 
+// Mean over about the last eight arrivals, and never less than the silence up to this one.
+void Queue::learnGap(std::int64_t rows, TimeNs now) {
+  constexpr double kNewest = 0.125;
+  if (rows <= 0) {
+    return;
+  }
+  if (lastArrival_ != kNever) {
+    const double gap = static_cast<double>(now - lastArrival_) / static_cast<double>(rows);
+    gap_ = gap_ == 0 ? gap : gap_ + kNewest * (gap - gap_);
+  }
+  lastArrival_ = now;
+}
+
 void Queue::settle() {
+  waitingRows_.store(itemRows_, std::memory_order_relaxed);
   std::size_t running = 0;
   for (const Taken* batch : taken_) {
     running += batch->requests.size() - batch->abandoned;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <vector>
@@ -45,7 +46,9 @@ class Queue {
   };
   // thread: lane. Fills `batch` (empty on entry) with what the policy says; a filled one must go to
   // finish().
-  TakeResult take(Taken& batch, TimeNs now);
+  // With `measured`, requests that could not be answered in time any more expire as well; its gap
+  // is filled in here.
+  TakeResult take(Taken& batch, TimeNs now, std::optional<Measured> measured = std::nullopt);
 
   // thread: lane. After the run: who still wants an answer is left in batch.requests.
   void finish(Taken& batch);
@@ -63,9 +66,11 @@ class Queue {
   // thread: any, without the mutex: for lanes, which look here before they sleep, and counters.
   std::size_t depth() const { return depth_.load(); }
   std::size_t running() const { return running_.load(std::memory_order_relaxed); }
+  std::int64_t rows() const { return waitingRows_.load(std::memory_order_relaxed); }
   const Limits& limits() const { return limits_; }
 
  private:
+  void learnGap(std::int64_t rows, TimeNs now);
   // Both lists describe the same requests; removal keeps them aligned.
   void removeAt(std::span<const std::size_t> positions, Requests& out);
   void expire(TimeNs now, Requests& out);
@@ -74,13 +79,17 @@ class Queue {
 
   const Limits limits_;
   std::mutex mutex_;
-  Requests requests_;                    // guarded by mutex_, oldest first
-  std::vector<QueuedItem> items_;        // guarded by mutex_, what the policy sees of requests_
-  std::vector<Taken*> taken_;            // guarded by mutex_
-  TimeNs nextDeadline_ = kNever;         // guarded by mutex_; no item is due before it
-  bool closed_ = false;                  // guarded by mutex_
-  std::atomic<std::size_t> depth_{0};    // sequentially consistent: see Lane::idle_
-  std::atomic<std::size_t> running_{0};  // relaxed: only counted
+  Requests requests_;              // guarded by mutex_, oldest first
+  std::vector<QueuedItem> items_;  // guarded by mutex_, what the policy sees of requests_
+  std::int64_t itemRows_ = 0;      // guarded by mutex_; sum over items_
+  std::vector<Taken*> taken_;      // guarded by mutex_
+  TimeNs nextDeadline_ = kNever;   // guarded by mutex_; no item is due before it
+  TimeNs lastArrival_ = kNever;    // guarded by mutex_
+  double gap_ = 0;                 // guarded by mutex_; mean time between rows, 0: not known yet
+  bool closed_ = false;            // guarded by mutex_
+  std::atomic<std::size_t> depth_{0};         // sequentially consistent: see Lane::idle_
+  std::atomic<std::size_t> running_{0};       // relaxed: only counted
+  std::atomic<std::int64_t> waitingRows_{0};  // relaxed: for predictions
 };
 
 }  // namespace infer

@@ -23,9 +23,30 @@
 #include "native/scheduler/lane.h"
 #include "native/scheduler/load_rules.h"
 #include "native/scheduler/queue.h"
+#include "native/scheduler/run.h"
 #include "native/scheduler/served_model.h"
 
 namespace infer {
+namespace {
+
+// A run on the caller's thread may take this long: a hand-over to a lane and back costs about as
+// much (bench/scenarios, "predict() one at a time").
+constexpr TimeNs kMicroRun = 20'000;
+
+// Nothing is under way and all of it is expected to take less than a hand-over. Only for models
+// whose cost no data can change: the caller's thread is an event loop.
+bool isMicro(const ServedModel& model, const Requests& requests) {
+  if (!model.predictable || model.queue.depth() > 0 || model.queue.running() > 0) {
+    return false;
+  }
+  std::int64_t rows = 0;
+  for (const auto& request : requests) {
+    rows += request->rows;
+  }
+  return rows <= model.queue.limits().maxBatch && model.estimate.of(rows) < kMicroRun;
+}
+
+}  // namespace
 
 Scheduler::Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& clock)
     : allowed_(std::move(allowed)),
@@ -120,16 +141,29 @@ void Scheduler::release(std::shared_ptr<ServedModel> model, std::function<void()
   });
 }
 
-void Scheduler::submit(ServedModel& model, Requests requests) {
+void Scheduler::submit(ServedModel& model, Requests requests, Where where) {
   const std::size_t offered = requests.size();
+  const bool here = where == Where::kHere && isMicro(model, requests);
   const Result<void> queued = model.queue.submit(requests, clock_.now());
   model.metrics.accepted(offered - requests.size());
-  if (offered > requests.size()) {
+  if (offered > requests.size() && !(here && runHere(model))) {
     std::ranges::any_of(model.lanes, [](Lane* lane) { return lane->wakeIfIdle(); });
   }
   if (!queued.ok()) {
     fail(model, std::move(requests), queued.error());
   }
+}
+
+// True when nothing is left for a lane.
+bool Scheduler::runHere(ServedModel& model) {
+  Taken batch;
+  Queue::TakeResult taken =
+      model.queue.take(batch, clock_.now(), Measured{.cost = model.estimate.cost()});
+  fail(model, std::move(taken.expired), lateInQueue());
+  if (!batch.requests.empty()) {
+    runBatch(model, batch, clock_);
+  }
+  return model.queue.depth() == 0;
 }
 
 void Scheduler::cancel(ServedModel& model, const std::shared_ptr<ReplyChannel>& channel,

@@ -81,9 +81,13 @@ class Scheduler {
   // caller's.
   void load(const LoadSpec& spec, Loaded done);
 
+  // Whether submit() may run a batch itself, on the caller's thread, where the model is so small
+  // that handing over would cost more than the run.
+  enum class Where : std::uint8_t { kLane, kHere };
+
   // Queues `requests` in order, with one lock and one wake-up. Those that are refused are answered
-  // through their channel.
-  void submit(ServedModel& model, Requests requests);
+  // through their channel. With kHere their answers may be delivered before it returns.
+  void submit(ServedModel& model, Requests requests, Where where = Where::kLane);
 
   // Answers one request of `channel` with `error` if it waits or runs; the run is stopped when
   // nobody else waits for it. Does nothing when it was answered already.
@@ -111,6 +115,7 @@ class Scheduler {
   };
 
   Result<std::shared_ptr<ServedModel>> loadSafely(const LoadSpec& spec);  // nothing is thrown
+  bool runHere(ServedModel& model);
   Result<std::shared_ptr<ServedModel>> loadNow(const LoadSpec& spec);
   void finishLoad(const std::string& key, Result<std::shared_ptr<ServedModel>> result);
   Result<std::vector<Lane*>> lanesFor(const Placement& placement);

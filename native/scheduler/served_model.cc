@@ -29,6 +29,10 @@ void count(Metrics& metrics, const Requests& requests) {
 
 }  // namespace
 
+Error lateInQueue() {
+  return {ErrorCode::kDeadline, "the deadline passed while the request waited in the queue", {}};
+}
+
 void answer(ServedModel& model, Requests requests) {
   count(model.metrics, requests);
   while (!requests.empty()) {
@@ -50,6 +54,9 @@ void answer(ServedModel& model, Requests requests) {
 }
 
 void fail(ServedModel& model, Requests requests, const Error& error) {
+  if (requests.empty()) {
+    return;
+  }
   for (const auto& request : requests) {
     request->result = error;
   }

@@ -11,6 +11,7 @@
 #include "native/base/error.h"
 #include "native/base/metrics.h"
 #include "native/engine/engine.h"
+#include "native/scheduler/estimate.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 
@@ -26,15 +27,21 @@ struct ServedModel {
       : loaded(std::move(loadedModel)),
         engine(std::move(engineName)),
         device(std::move(modelDevice)),
-        queue(limits) {}
+        queue(limits),
+        predictable(isPredictable(loaded->signature())) {}
 
   const std::shared_ptr<LoadedModel> loaded;
   const std::string engine;
   const Device device;
   Queue queue;
   Metrics metrics;
+  RunEstimate estimate;
+  const bool predictable;    // the number of rows says how long a run takes
   std::vector<Lane*> lanes;  // set once, before the first request; lanes outlive every model
 };
+
+// The answer to a request whose deadline passed before a lane was free.
+Error lateInQueue();
 
 // Counts and delivers what `requests` carry as their results, one delivery per channel. thread:
 // any.

@@ -53,7 +53,7 @@ const cases: readonly Bad[] = [
   bad(
     'an unknown nested key',
     { batching: { maxbatch: 4 } },
-    '"batching": unknown key "maxbatch"; known keys are "maxBatch", "maxDelayUs", "maxQueue"',
+    '"batching": unknown key "maxbatch"; known keys are "maxBatch", "maxDelayUs", "delay", "maxQueue"',
   ),
   bad('__proto__', JSON.parse('{"__proto__": {"name": "a"}}'), 'unknown key "__proto__"'),
   bad('enginePath in a file', { enginePath: '/lib/x.so' }, 'unknown key "enginePath"'),
@@ -83,7 +83,7 @@ const cases: readonly Bad[] = [
   bad(
     'batching as number',
     { batching: 5 },
-    '"batching": expected an object with "maxBatch", "maxDelayUs", "maxQueue", got 5',
+    '"batching": expected an object with "maxBatch", "maxDelayUs", "delay", "maxQueue", got 5',
   ),
   bad(
     'no lanes',

@@ -4,15 +4,19 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "native/base/clock.h"
+#include "native/scheduler/estimate.h"
 #include "test/native/check.h"
 
 namespace {
 
 using infer::kNever;
 using infer::Limits;
+using infer::Measured;
+using infer::RunCost;
 using infer::TimeNs;
 
 struct Item {
@@ -29,11 +33,16 @@ struct PolicyCase {
   TimeNs now;
   std::vector<std::size_t> take;
   TimeNs waitUntil = kNever;
+  std::optional<Measured> measured = std::nullopt;
 };
 
 constexpr Limits kEight = {.batchable = true, .maxBatch = 8, .maxDelay = 0, .maxQueue = 100};
 constexpr Limits kPatient = {.batchable = true, .maxBatch = 8, .maxDelay = 100, .maxQueue = 100};
 constexpr Limits kSingle = {.batchable = false, .maxBatch = 1, .maxDelay = 100, .maxQueue = 100};
+
+// The time of a run lies in its rows, or in its base.
+constexpr RunCost kByRow = {.known = true, .base = 0, .perRow = 1000};
+constexpr RunCost kByRun = {.known = true, .base = 1000, .perRow = 10};
 
 const std::vector<PolicyCase> kCases = {
     {"nothing waits: nothing to do until something comes", {}, kEight, 5, {}},
@@ -123,6 +132,83 @@ const std::vector<PolicyCase> kCases = {
      {},
      110},
     {"a model that cannot be batched takes one and never waits", {{}, {}}, kSingle, 5, {0}},
+    {"an idle lane is left its share where rows are what costs",
+     {{}, {}, {}, {}},
+     kEight,
+     5,
+     {0, 1},
+     kNever,
+     Measured{.cost = kByRow, .idleLanes = 1}},
+    {"where the base is what costs, one lane takes all",
+     {{}, {}, {}, {}},
+     kEight,
+     5,
+     {0, 1, 2, 3},
+     kNever,
+     Measured{.cost = kByRun, .idleLanes = 1}},
+    {"a share is rounded up, so that one request is not shared",
+     {{}, {}, {}},
+     kEight,
+     5,
+     {0, 1},
+     kNever,
+     Measured{.cost = kByRow, .idleLanes = 1}},
+    {"with nobody idle there is no share",
+     {{}, {}, {}, {}},
+     kEight,
+     5,
+     {0, 1, 2, 3},
+     kNever,
+     Measured{.cost = kByRow}},
+    {"the share counts only what could join",
+     {{}, {.tail = {5}}, {.tail = {5}}, {}},
+     kEight,
+     5,
+     {0},
+     kNever,
+     Measured{.cost = kByRow, .idleLanes = 1}},
+    {"a lone request does not wait when nothing is known of arrivals",
+     {{.arrived = 10}},
+     kPatient,
+     10,
+     {0},
+     kNever,
+     Measured{.cost = kByRun}},
+    {"nor when the next is expected later than its own run would take",
+     {{.arrived = 10}},
+     kPatient,
+     10,
+     {0},
+     kNever,
+     Measured{.cost = kByRun, .gap = 2000}},
+    {"it waits for twice the gap when the next is near",
+     {{.arrived = 10}},
+     kPatient,
+     10,
+     {},
+     50,
+     Measured{.cost = kByRun, .gap = 20}},
+    {"a stream that fell silent is not waited for",
+     {{.arrived = 10}},
+     kPatient,
+     50,
+     {0},
+     kNever,
+     Measured{.cost = kByRun, .gap = 20}},
+    {"the more wait, the less the next is worth waiting for",
+     {{.arrived = 10}, {.arrived = 10}, {.arrived = 10}},
+     kPatient,
+     10,
+     {0, 1, 2},
+     kNever,
+     Measured{.cost = kByRun, .gap = 400}},
+    {"maxDelay stays the upper bound",
+     {{.arrived = 10}},
+     kPatient,
+     105,
+     {},
+     110,
+     Measured{.cost = kByRun, .gap = 90}},
 };
 
 const check::AddEach kDecided(kCases, [](const PolicyCase& row) {
@@ -131,7 +217,7 @@ const check::AddEach kDecided(kCases, [](const PolicyCase& row) {
   for (const Item& item : row.items) {
     items.push_back({item.rows, item.tail, item.arrived, item.deadline});
   }
-  const infer::Decision decision = infer::decide(items, row.limits, row.now);
+  const infer::Decision decision = infer::decide(items, row.limits, row.now, row.measured);
   check::equal(decision.take, row.take, "the positions of the row");
   check::equal(decision.waitUntil, row.waitUntil, "when to ask again");
 });

@@ -29,6 +29,7 @@ constexpr infer::TimeNs kHour = infer::TimeNs{3'600'000} * kMillisecond;
 infer::LoadSpec delayed(const Rig& rig, infer::TimeNs maxDelay, const char* file = "affine.onnx") {
   auto spec = rig.spec(test::fixture(file));
   spec.limits.maxDelay = maxDelay;
+  spec.limits.alwaysDelay = true;
   return spec;
 }
 
@@ -39,6 +40,16 @@ const check::Add kDelayOne("a lone request waits for others no longer than maxDe
   rig.submit(model, 1, 1);
   rig.inbox->waitFor(1);
   check::that(rig.realClock.now() - before >= 20 * kMillisecond, "20 ms to have passed");
+  check::equal(rig.wrongAnswers(1, 1), "", "the answer right");
+});
+
+const check::Add kDelayLone("a lone request does not wait while nothing says that others come", [] {
+  Rig rig(1, Rig::Time::kReal);
+  infer::LoadSpec spec = delayed(rig, kHour);
+  spec.limits.alwaysDelay = false;
+  const auto model = rig.load(spec);
+  rig.submit(model, 1, 1);
+  rig.inbox->waitFor(1);  // it would wait for an hour
   check::equal(rig.wrongAnswers(1, 1), "", "the answer right");
 });
 

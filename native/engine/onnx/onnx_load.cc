@@ -12,6 +12,7 @@
 #include "native/base/tensor.h"
 #include "native/engine/engine.h"
 #include "native/engine/onnx/onnx_api.h"
+#include "native/engine/onnx/onnx_graph.h"
 #include "native/engine/onnx/onnx_library.h"
 #include "native/engine/onnx/onnx_model.h"
 #include "native/engine/onnx/onnx_values.h"
@@ -185,7 +186,7 @@ Result<Signature> readSignature(const Library& library, const OrtSession* sessio
   if (!out.ok()) {
     return std::move(out).error();
   }
-  return Signature{std::move(in).value(), std::move(out).value()};
+  return Signature{std::move(in).value(), std::move(out).value(), false};
 }
 
 }  // namespace
@@ -220,6 +221,7 @@ Result<std::shared_ptr<LoadedModel>> OnnxModel::load(const std::shared_ptr<const
     error.message = file.path + ": " + error.message;
     return error;
   }
+  signature.value().steadyCost = hasSteadyCost(file.path);
   return std::shared_ptr<LoadedModel>(
       std::make_shared<OnnxModel>(library, std::move(session), std::move(signature).value()));
 }

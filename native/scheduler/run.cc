@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pack, run, split, answer.
+#include "native/scheduler/run.h"
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "native/base/clock.h"
+#include "native/base/error.h"
+#include "native/base/request.h"
+#include "native/scheduler/batch.h"
+#include "native/scheduler/queue.h"
+#include "native/scheduler/served_model.h"
+
+namespace infer {
+namespace {
+
+Result<void> runOnce(ServedModel& model, std::span<const std::unique_ptr<Request>> requests,
+                     const std::stop_token& stop, const Clock& clock) {
+  try {
+    const Batch batch = pack(requests);
+    const TimeNs started = clock.now();
+    Result<Outputs> outputs = model.loaded->run(batch, stop);
+    const TimeNs time = clock.now() - started;
+    model.metrics.ran(batch.rows, time);
+    model.estimate.add(batch.rows, time);
+    if (!outputs.ok()) {
+      return std::move(outputs).error();
+    }
+    return split(std::move(outputs).value(), requests);
+  } catch (const std::exception& failure) {  // std::bad_alloc: a batch is a second copy of its rows
+    return Error{
+        ErrorCode::kInternal, std::string("the batch cannot be run: ") + failure.what(), {}};
+  }
+}
+
+void run(ServedModel& model, std::span<const std::unique_ptr<Request>> requests,
+         const std::stop_token& stop, const Clock& clock) {
+  const Result<void> done = runOnce(model, requests, stop, clock);
+  if (done.ok()) {
+    return;
+  }
+  if (requests.size() > 1 && !stop.stop_requested()) {
+    // One request's data may have failed the whole batch: halves find it, and only it fails.
+    const std::size_t half = requests.size() / 2;
+    run(model, requests.first(half), stop, clock);
+    run(model, requests.subspan(half), stop, clock);
+    return;
+  }
+  for (const auto& request : requests) {
+    request->result = done.error();
+  }
+}
+
+}  // namespace
+
+void runBatch(ServedModel& model, Taken& batch, const Clock& clock) {
+  const TimeNs started = clock.now();
+  for (const auto& request : batch.requests) {
+    model.metrics.waited(started - request->arrived);
+  }
+  run(model, batch.requests, batch.stop.get_token(), clock);
+  model.queue.finish(batch);
+  answer(model, std::move(batch.requests));
+}
+
+}  // namespace infer
