@@ -27,26 +27,64 @@ export interface Pending {
   timer: NodeJS.Timeout | undefined;
 }
 
-let binding: NativeBinding | undefined;
-let nextId = 1;
-let flushDue = false;
-/** Flushes of one turn of the event loop that may run a micro model in place: more would keep timers and sockets waiting. */
+/** What all copies of this library in one JavaScript environment share. */
+interface Environment {
+  readonly binding: NativeBinding;
+  readonly pending: Map<number, Pending>;
+  readonly logs: Set<typeof deliverLog>;
+  readonly flush: () => void;
+  readonly nextTurn: () => void;
+  nextId: number;
+  flushDue: boolean;
+  turnDue: boolean;
+  /** Flushes of this turn of the event loop that may still run a micro model in place. */
+  runsHere: number;
+}
+
+/** More than these in one turn would keep timers and sockets waiting. */
 const runsHerePerTurn = 32;
-let runsHere = runsHerePerTurn;
-const pending = new Map<number, Pending>();
 const resolved = Promise.resolve();
+// The addon is one per environment, also where a test runner or a bundler evaluates this module again and again.
+const key = Symbol.for('inference-native.environment');
+let current: Environment | undefined;
 
 /**
  * The addon, loaded and started on the first call.
  * @throws  see loadBinding(); a failed load is tried again by the next call.
  */
 export function environment(): NativeBinding {
-  if (binding === undefined) {
-    const loaded = loadBinding();
-    loaded.start(complete, deliverLog);
-    binding = loaded;
+  current ??= join(loadBinding());
+  return current.binding;
+}
+
+function join(binding: NativeBinding & { [key]?: Environment }): Environment {
+  let shared = binding[key];
+  if (shared === undefined) {
+    shared = start(binding);
+    Object.defineProperty(binding, key, { value: shared });
   }
-  return binding;
+  shared.logs.add(deliverLog);
+  return shared;
+}
+
+function start(binding: NativeBinding): Environment {
+  const shared: Environment = {
+    binding,
+    pending: new Map(),
+    logs: new Set(),
+    flush: () => flush(shared),
+    nextTurn: () => nextTurn(shared),
+    nextId: 1,
+    flushDue: false,
+    turnDue: false,
+    runsHere: runsHerePerTurn,
+  };
+  const complete = (ids: readonly number[], results: readonly NativeResult[]) =>
+    finishAll(shared, ids, results);
+  binding.start(complete, lines => {
+    for (const deliver of shared.logs) deliver(lines);
+  });
+  return shared;
 }
 
 /**
@@ -61,53 +99,80 @@ export function submit(
   shapes: readonly number[],
   timeoutMs: number,
 ): void {
-  const id = nextId++;
+  const shared = current;
+  if (shared === undefined) return; // never: `entry` has a handle, which environment() made
+  const id = shared.nextId++;
   entry.handle.native.submit(id, data, shapes, timeoutMs);
-  pending.set(id, entry);
+  shared.pending.set(id, entry);
   entry.handle.inFlight++;
-  if (!flushDue) {
-    flushDue = true;
-    resolved.then(flush); // as queueMicrotask(flush), at less than half the price
+  if (!shared.flushDue) {
+    shared.flushDue = true;
+    resolved.then(shared.flush); // as queueMicrotask(flush), at less than half the price
   }
   // The addon knows the deadline too. The timer is for the case that every lane is busy beyond it. It holds the
   // process no longer than the request itself does, because settling clears it.
-  if (timeoutMs > 0) entry.timer = setTimeout(cancelLate, timeoutMs, id);
-  if (entry.signal !== undefined) watch(entry.signal, id, cancelAborted);
-}
-
-function flush(): void {
-  flushDue = false;
-  if (runsHere === runsHerePerTurn) setImmediate(nextTurn);
-  if (runsHere > 0) runsHere--;
-  binding?.flush(runsHere > 0);
-}
-
-function nextTurn(): void {
-  runsHere = runsHerePerTurn;
-}
-
-function cancelLate(id: number): void {
-  pending.get(id)?.handle.native.cancel(id, true);
-}
-
-function cancelAborted(id: number): void {
-  pending.get(id)?.handle.native.cancel(id, false);
-}
-
-/** Called by the addon with everything that has finished. */
-function complete(ids: readonly number[], results: readonly NativeResult[]): void {
-  for (let index = 0; index < ids.length; index++) {
-    const id = ids[index];
-    const entry = id === undefined ? undefined : pending.get(id);
-    if (id === undefined || entry === undefined) continue;
-    pending.delete(id);
-    if (entry.timer !== undefined) clearTimeout(entry.timer);
-    if (entry.signal !== undefined) unwatch(entry.signal, id);
-    settle(entry, results[index]);
-    const { handle } = entry;
-    handle.inFlight--;
-    if (handle.inFlight === 0) handle.onIdle?.();
+  if (timeoutMs > 0) entry.timer = setTimeout(cancelLate, timeoutMs, shared, id);
+  if (entry.signal !== undefined) {
+    watch(entry.signal, id, aborted => cancel(shared, aborted, false));
   }
+}
+
+function flush(shared: Environment): void {
+  shared.flushDue = false;
+  planTurn(shared);
+  if (shared.runsHere > 0) shared.runsHere--;
+  shared.binding.flush(shared.runsHere > 0);
+}
+
+function planTurn(shared: Environment): void {
+  if (shared.turnDue) return;
+  shared.turnDue = true;
+  setImmediate(shared.nextTurn);
+}
+
+function nextTurn(shared: Environment): void {
+  shared.turnDue = false;
+  shared.runsHere = runsHerePerTurn;
+  shared.binding.flush(false); // also asks for what has finished meanwhile: see finishAll()
+}
+
+function cancelLate(shared: Environment, id: number): void {
+  cancel(shared, id, true);
+}
+
+function cancel({ pending }: Environment, id: number, late: boolean): void {
+  pending.get(id)?.handle.native.cancel(id, late);
+}
+
+/** Called by the addon with everything that has finished. It says nothing more until it is asked in a later turn. */
+function finishAll(
+  shared: Environment,
+  ids: readonly number[],
+  results: readonly NativeResult[],
+): void {
+  planTurn(shared);
+  for (let index = 0; index < ids.length; index++) {
+    try {
+      finish(shared, ids[index] ?? 0, results[index]);
+    } catch (error) {
+      // Only a caller's own signal can throw here; it must not take the others' answers with it.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+function finish({ pending }: Environment, id: number, result: NativeResult | undefined): void {
+  const entry = pending.get(id);
+  if (entry === undefined) return;
+  pending.delete(id);
+  if (entry.timer !== undefined) clearTimeout(entry.timer);
+  settle(entry, result);
+  const { handle } = entry;
+  handle.inFlight--;
+  if (handle.inFlight === 0) handle.onIdle?.();
+  if (entry.signal !== undefined) unwatch(entry.signal, id);
 }
 
 function settle(entry: Pending, result: NativeResult | undefined): void {

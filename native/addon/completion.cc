@@ -17,6 +17,7 @@
 
 #include "native/addon/convert.h"
 #include "native/addon/js_error.h"
+#include "native/base/error.h"
 #include "native/base/log.h"
 #include "native/base/request.h"
 
@@ -24,6 +25,30 @@ namespace infer::addon {
 namespace {
 
 constexpr std::array<std::string_view, 4> kLevelNames = {"debug", "info", "warn", "error"};
+
+// Runs one piece of what a wake-up has to do. What it throws becomes an uncaught exception of the
+// program and keeps nothing else from its turn. True when it threw nothing.
+template <typename Body>
+bool guarded(Napi::Env env, Body&& body) {
+  try {
+    atEntry(env, std::forward<Body>(body));
+    return true;
+  } catch (const Napi::Error& error) {
+    napi_fatal_exception(env, error.Value());
+    return false;
+  }
+}
+
+// An answer that JS cannot hold (a string or an array too long for it) fails its own request only.
+Napi::Value resultOf(Napi::Env env, const Result<Outputs>& result) {
+  try {
+    return toJs(env, result);
+  } catch (const Napi::Error& error) {
+    return errorRecord(
+        env, {ErrorCode::kInternal, "the answer cannot be handed to JavaScript: " + error.Message(),
+              "answer-too-large"});
+  }
+}
 
 }  // namespace
 
@@ -117,11 +142,7 @@ void Completion::onSignal(napi_env env, napi_value /*callback*/, void* context, 
   if (env == nullptr) {
     return;  // the environment is going away; close() has dropped everything
   }
-  try {
-    static_cast<Completion*>(context)->drain(env);
-  } catch (const Napi::Error& error) {
-    error.ThrowAsJavaScriptException();  // reported by Node as an uncaught exception
-  }
+  static_cast<Completion*>(context)->drain(env);
 }
 
 void Completion::drain(Napi::Env env) {
@@ -130,23 +151,27 @@ void Completion::drain(Napi::Env env) {
   std::vector<std::function<void(Napi::Env)>> tasks;
   {
     const std::lock_guard lock(mutex_);
-    signalled_ = false;
     replies.swap(replies_);
     lines.swap(lines_);
     tasks.swap(tasks_);
+    // While answers flow, no more wake-ups: the receiver asks again in the next turn of its event
+    // loop. Otherwise lanes that are faster than JS would keep it in this turn, and its timers
+    // waiting.
+    signalled_ = !replies.empty();
   }
-  atEntry(env, [&] {
-    for (const auto& task : tasks) {
-      task(env);
+  for (const auto& task : tasks) {
+    guarded(env, [&] { task(env); });
+  }
+  if (!lines.empty()) {
+    guarded(env, [&] { report(env, lines); });
+  }
+  if (!replies.empty()) {
+    settled(replies.size());
+    if (!guarded(env, [&] { resolve(env, replies); })) {
+      const std::lock_guard lock(mutex_);
+      signalled_ = false;  // the receiver may not have got as far as planning to ask again
     }
-    if (!lines.empty()) {
-      report(env, lines);
-    }
-    if (!replies.empty()) {
-      settled(replies.size());
-      resolve(env, replies);
-    }
-  });
+  }
 }
 
 void Completion::resolve(Napi::Env env, const std::vector<Reply>& replies) {
@@ -155,7 +180,7 @@ void Completion::resolve(Napi::Env env, const std::vector<Reply>& replies) {
   for (std::size_t i = 0; i < replies.size(); ++i) {
     const auto at = static_cast<std::uint32_t>(i);
     ids.Set(at, static_cast<double>(replies[i].id));
-    results.Set(at, toJs(env, replies[i].result));
+    results.Set(at, resultOf(env, replies[i].result));
   }
   completed_.Call({ids, results});
 }

@@ -18,8 +18,10 @@ namespace infer::addon {
 
 class Completion final : public ReplyChannel, public LogListener {
  public:
-  // `completed(ids, results)` and `log(lines)` are called on the JS thread. The completion starts
-  // unreferenced: it does not keep the process alive.
+  // `completed(ids, results)` and `log(lines)` are called on the JS thread. After each call of
+  // completed() its receiver has to call handOver() in a later turn of the event loop: until one
+  // finds nothing, nobody is woken. The completion starts unreferenced: it does not keep the
+  // process alive.
   Completion(Napi::Env env, Napi::Function completed, Napi::Function log);
 
   void deliver(std::vector<Reply> replies) override;

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// One JavaScript environment: several copies of the library in it, a signal that throws, and turns for others.
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import t from 'tap';
+import type * as Library from '../../lib/index.js';
+import { loadModel } from '../../lib/index.js';
+import { failure, root } from '../helpers.js';
+
+const iris = () => loadModel(join(root, 'models', 'iris'));
+const features = new Float32Array([5.1, 3.5, 1.4, 0.2]);
+
+t.test('a second copy of the library shares the addon with the first', async t => {
+  // What a test runner does that evaluates modules anew for each file.
+  const copy = join(root, 'dist', `lib-copy-${process.pid}`);
+  cpSync(join(root, 'dist', 'lib'), copy, { recursive: true });
+  t.teardown(() => rmSync(copy, { recursive: true }));
+  const second = (await import(pathToFileURL(join(copy, 'index.js')).href)) as typeof Library;
+  t.not(second.loadModel, loadModel, 'it is a copy');
+  const models = await Promise.all([iris(), second.loadModel(join(root, 'models', 'iris'))]);
+  const answers = await Promise.all(models.map(model => model.predict({ features })));
+  t.same(answers[0]?.['probabilities'], answers[1]?.['probabilities'], 'both get their answers');
+  const refused = await models[1].predict({}).then(undefined, (error: unknown) => error);
+  t.ok(refused instanceof second.InferenceError, 'its errors are of its own class');
+  await Promise.all(models.map(model => model.close()));
+});
+
+t.test('a signal that throws keeps nobody else from their answer', async t => {
+  const model = await iris();
+  const signal = {
+    aborted: false,
+    reason: undefined,
+    addEventListener() {},
+    removeEventListener() {
+      throw new Error('from the signal');
+    },
+  } as unknown as AbortSignal;
+  const thrown = new Promise<unknown>(resolve => {
+    const others = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.once('uncaughtException', error => {
+      for (const other of others) process.on('uncaughtException', other);
+      resolve(error);
+    });
+  });
+  const answers = await Promise.all([
+    model.predict({ features }, { signal }),
+    model.predict({ features }),
+    model.predict({ features }),
+  ]);
+  t.equal(answers.length, 3);
+  t.match(await thrown, { message: 'from the signal' }, 'what it threw is not swallowed');
+  await model.close();
+});
+
+t.test('timers get their turn while a fast model is asked without a pause', async t => {
+  const model = await iris();
+  let ticks = 0;
+  let answered = 0;
+  const timer = setInterval(() => ticks++, 1);
+  const client = async () => {
+    while (answered < 50_000) {
+      await model.predict({ features });
+      answered++;
+    }
+  };
+  await Promise.all(Array.from({ length: 64 }, client));
+  clearInterval(timer);
+  t.ok(ticks >= 10, `${ticks} ticks of a 1 ms timer in ${answered} answers`);
+  await model.close();
+});
+
+t.test('a lone caller who never pauses leaves turns to timers as well', async t => {
+  const model = await iris();
+  let fired = false;
+  setTimeout(() => {
+    fired = true;
+  }, 1);
+  let calls = 0;
+  for (; !fired && calls < 1_000_000; calls++) await model.predict({ features });
+  t.ok(fired, `the timer fired after ${calls} calls in a row`);
+  await model.close();
+  t.equal((await failure(model.predict({ features }))).code, 'INFER_CLOSED');
+});
