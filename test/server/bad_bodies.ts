@@ -197,7 +197,19 @@ export const v2Bodies: readonly BadRequest[] = [
   row(
     'iris',
     v2({ shape: [2147483647, 4] }),
-    /^inputs\[0\]\.data: expected 8589934588 elements .*, got 4$/,
+    /^inputs\[0\]\.shape\[0\]: expected at most \d+, the bytes of the body, got 2147483647$/,
+  ),
+  row('iris', v2({ shape: [60, 4] }), /^inputs\[0\]\.data: expected 240 elements .*, got 4$/),
+  ...[
+    [2147483647, 0],
+    [0, 2147483647],
+    [300000000, 0],
+  ].map(shape =>
+    row(
+      'free_axes',
+      JSON.stringify({ inputs: [{ name: 'x', datatype: 'FP32', shape, data: [] }] }),
+      /^inputs\[0\]\.shape\[[01]\]: expected at most \d+, the bytes of the body, got \d{9,}$/,
+    ),
   ),
   row(
     'iris',

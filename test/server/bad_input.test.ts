@@ -9,6 +9,7 @@ import { call, digits, iris, metric, postJson, startServer } from './helpers.js'
 
 const fixtures = [
   'two_inputs',
+  'free_axes',
   'identity_uint8',
   'identity_int64',
   'identity_float16',

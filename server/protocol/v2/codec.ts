@@ -116,7 +116,7 @@ function readInput(
     throw badInput(`${path}.datatype`, expected, describe(datatype));
   }
   refuseParameters(entry, `${path}.`, ['binary_data_size', 'shared_memory_region']);
-  const shape = readShape(own(entry, 'shape'), spec, `${path}.shape`);
+  const shape = readShape(own(entry, 'shape'), spec, { path: `${path}.shape`, sizeBytes });
   const place = placeAt(`${path}.data`, sizeBytes);
   return readShaped(own(entry, 'data'), shape, { spec, place });
 }
@@ -124,7 +124,8 @@ function readInput(
 /** The largest axis the library takes. */
 const maxAxisSize = 2 ** 31 - 1;
 
-function readShape(value: unknown, spec: TensorSpec, path: string): number[] {
+/** An axis longer than the body has bytes is a lie, also where an empty axis beside it makes the tensor empty. */
+function readShape(value: unknown, spec: TensorSpec, { path, sizeBytes }: InputPlace): number[] {
   if (!Array.isArray(value)) throw badInput(path, 'an array of integers', describe(value));
   if (value.length !== spec.shape.length) {
     throw badInput(path, `${spec.shape.length} axes for ${specText(spec)}`, `${value.length}`);
@@ -137,6 +138,9 @@ function readShape(value: unknown, spec: TensorSpec, path: string): number[] {
     }
     if (fixed >= 0 && size !== fixed)
       throw badInput(where, `${fixed} for ${specText(spec)}`, `${size}`);
+    if (size > sizeBytes && fixed < 0) {
+      throw badInput(where, `at most ${sizeBytes}, the bytes of the body`, `${size}`);
+    }
     return size;
   });
 }
