@@ -105,6 +105,26 @@ export const media: readonly BadRequest[] = [
     formOf('data', Buffer.alloc(0)),
     /^image: expected a JPEG.*, got no bytes$/,
   ),
+  inForm(
+    'a form whose part has no name',
+    {
+      boundary: 'X',
+      bytes: Buffer.from(
+        '--X\r\nContent-Disposition: form-data; filename="x"\r\n\r\nhi\r\n--X--\r\n',
+      ),
+    },
+    /^body: expected a name for each part, got a part without one$/,
+  ),
+  inForm(
+    'a form of 20,000 parts',
+    {
+      boundary: 'X',
+      bytes: Buffer.from(
+        `${'--X\r\nContent-Disposition: form-data; name="x"\r\n\r\nhi\r\n'.repeat(20_000)}--X--\r\n`,
+      ),
+    },
+    /^body: expected a complete multipart\/form-data body, got more than 100 parts$/,
+  ),
   inForm('a form with text', formOf('data', Buffer.from('seven')), kinds),
   {
     ...inForm(
