@@ -31,7 +31,7 @@ export type Progress = 'more' | 'complete' | 'hopeless';
 export interface BodyReader {
   /**
    * Copies a chunk; it may be reused afterwards.
-   * @returns  `hopeless` when the body is refused and too large to be read to its end only to be dropped.
+   * @returns  `hopeless` when the body is refused and its rest, too large or an attack, is not worth reading.
    */
   readonly add: (chunk: ArrayBuffer, isLast: boolean) => Progress;
   /** The whole body, once complete and not refused. */
@@ -98,7 +98,7 @@ function add(body: Body, chunk: ArrayBuffer, isLast: boolean): Progress {
   else body.droppedBytes += chunk.byteLength;
   if (body.refusal !== undefined) {
     const sizeBytes = Math.max(body.droppedBytes, body.declaredBytes ?? 0);
-    if (sizeBytes > maxDroppedBytes) return 'hopeless';
+    if (sizeBytes > maxDroppedBytes || body.refusal === tooManyChunks) return 'hopeless';
   }
   return isLast ? 'complete' : 'more';
 }

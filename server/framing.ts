@@ -22,11 +22,11 @@ export interface Head {
 
 type EachHeader = (visit: (name: string, value: string) => void) => void;
 
-/** What has come so far; undefined and empty mean not yet. */
+/** What has come so far; undefined means not yet, an empty value has come. */
 interface Seen {
-  contentType: string;
+  contentType: string | undefined;
   contentEncoding: string;
-  host: string;
+  host: string | undefined;
   origin: string;
   connection: string;
   expect: string;
@@ -42,9 +42,9 @@ interface Seen {
  */
 export function readHead(each: EachHeader): Head {
   const seen: Seen = {
-    contentType: '',
+    contentType: undefined,
     contentEncoding: '',
-    host: '',
+    host: undefined,
     origin: '',
     connection: '',
     expect: '',
@@ -53,7 +53,7 @@ export function readHead(each: EachHeader): Head {
     repeated: '',
   };
   each((name, value) => note(seen, name, value));
-  const { contentType, contentEncoding, host, origin, connection, length, coding } = seen;
+  const { contentType = '', contentEncoding, host = '', origin, connection, length, coding } = seen;
   const declaredBytes = coding === undefined ? Number(length ?? 0) : undefined;
   const refusal = refusalOf(seen);
   return { contentType, contentEncoding, host, origin, connection, declaredBytes, refusal };
@@ -70,11 +70,11 @@ function note(seen: Seen, name: string, value: string): void {
       seen.coding = value;
       return;
     case 'content-type':
-      if (seen.contentType !== '') seen.repeated = name;
+      if (seen.contentType !== undefined) seen.repeated = name;
       seen.contentType = value;
       return;
     case 'host':
-      if (seen.host !== '') seen.repeated = name;
+      if (seen.host !== undefined) seen.repeated = name;
       seen.host = value;
       return;
     case 'content-encoding':

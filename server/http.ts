@@ -152,9 +152,9 @@ function accept(state: State, { res, req, respond }: Arrival): void {
   });
   if (head.refusal !== undefined) {
     // Where this request ends is not certain, so nothing after it on this connection can be trusted.
-    send(state, exchange, { ...refusalReply(state, head.refusal), close: true });
+    sendApart(state, exchange, { ...refusalReply(state, head.refusal), close: true });
   } else if (head.declaredBytes === 0) {
-    dispatch(state, exchange);
+    dispatch(state, exchange, answerInside);
   } else {
     res.onData((chunk, isLast) => addToBody(state, exchange, { chunk, isLast }));
   }
@@ -176,7 +176,25 @@ function addToBody(state: State, exchange: Exchange, { chunk, isLast }: Arrived)
   }
   // A body that is too large but was read to its end leaves a connection that can go on.
   const close = progress === 'hopeless' || refusal.status !== 413;
-  send(state, exchange, { ...refusalReply(state, refusal), close });
+  const reply = { ...refusalReply(state, refusal), close };
+  answerInside(state, exchange, reply);
+}
+
+type Answer = (state: State, exchange: Exchange, reply: HttpReply) => void;
+
+/**
+ * The parser goes on in the bytes that came together with a request as soon as its answer is written, also when that
+ * answer closes the connection. While no answer is written it stops there and drops them.
+ */
+function answerInside(state: State, exchange: Exchange, reply: HttpReply): void {
+  // An answer to HEAD cannot close; the client is only asked to.
+  if (exchange.method !== 'HEAD' && closes(exchange, reply)) sendApart(state, exchange, reply);
+  else send(state, exchange, reply);
+}
+
+/** Answers outside of the parser, which therefore takes nothing that stands behind this request for another one. */
+function sendApart(state: State, exchange: Exchange, reply: HttpReply): void {
+  setImmediate(() => send(state, exchange, reply));
 }
 
 function refusalReply({ errors }: State, { status, message }: Refusal): HttpReply {
@@ -190,13 +208,27 @@ function refusalReply({ errors }: State, { status, message }: Refusal): HttpRepl
 function dispatchSoon(state: State, exchange: Exchange): void {
   if (state.ready.push(exchange) > 1) return;
   setImmediate(() => {
-    for (const ready of state.ready.splice(0)) if (!ready.over) dispatch(state, ready);
+    for (const ready of state.ready.splice(0)) if (!ready.over) dispatch(state, ready, send);
   });
 }
 
-function dispatch(state: State, exchange: Exchange): void {
+/** A failure that nobody caught is answered like any other, so that it stays with its request, and then reported. */
+function dispatch(state: State, exchange: Exchange, answer: Answer): void {
+  try {
+    const reply = exchange.respond(requestOf(exchange));
+    if (reply instanceof Promise) reply.then(settled => send(state, exchange, settled));
+    else answer(state, exchange, reply);
+  } catch (error) {
+    sendApart(state, exchange, state.errors.fromError(error));
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
+function requestOf(exchange: Exchange): HttpRequest {
   const { id, method, path, query, head, reader } = exchange;
-  const request: HttpRequest = {
+  return {
     id,
     method,
     path,
@@ -212,9 +244,6 @@ function dispatch(state: State, exchange: Exchange): void {
       return exchange.cancellation.signal;
     },
   };
-  const reply = exchange.respond(request);
-  if (reply instanceof Promise) reply.then(settled => send(state, exchange, settled));
-  else send(state, exchange, reply);
 }
 
 /** Forgets an exchange whose client went away, or whose reply is written. */
@@ -235,9 +264,9 @@ const streamedBytes = 65_536;
 
 function send(state: State, exchange: Exchange, reply: HttpReply): void {
   if (exchange.over) return;
-  const { res, head } = exchange;
+  const { res } = exchange;
   const { status } = reply;
-  const close = state.draining || asksToClose(head) || (reply.close ?? status >= 400);
+  const close = state.draining || closes(exchange, reply);
   state.replies.set(status, (state.replies.get(status) ?? 0) + 1);
   res.cork(() => {
     res.writeStatus(statusLine(status));
@@ -248,6 +277,10 @@ function send(state: State, exchange: Exchange, reply: HttpReply): void {
     for (const name in reply.headers) res.writeHeader(name, reply.headers[name] ?? '');
     writeBody(state, exchange, { body: reply.body, close });
   });
+}
+
+function closes({ head }: Exchange, { close, status }: HttpReply): boolean {
+  return asksToClose(head) || (close ?? status >= 400);
 }
 
 function asksToClose({ connection }: Head): boolean {

@@ -125,6 +125,35 @@ for (const { name, bytes, status, ...rest } of refused) {
   });
 }
 
+const smuggled = 'GET /models HTTP/1.1\r\nHost: a\r\n\r\n';
+const doubtful = 'POST /ping HTTP/1.1\r\nHost: a\r\n';
+
+/** What stands behind a request that ends its connection must reach no handler. */
+const ending = [
+  { name: 'two lengths', bytes: `${doubtful}Content-Length: 0\r\nContent-Length: 5\r\n\r\n` },
+  { name: 'equal lengths', bytes: `${doubtful}Content-Length: 0\r\nContent-Length: 0\r\n\r\n` },
+  { name: 'x, chunked', bytes: `${doubtful}Transfer-Encoding: x, chunked\r\n\r\n0\r\n\r\n` },
+  { name: 'identity', bytes: `${doubtful}Transfer-Encoding: identity\r\n\r\n0\r\n\r\n` },
+  { name: 'an empty length', bytes: `${doubtful}Content-Length: \r\n\r\n` },
+  { name: 'an empty host and another', bytes: 'GET /ping HTTP/1.1\r\nHost: \r\nHost: b\r\n\r\n' },
+  { name: 'a path that is none', bytes: 'GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n' },
+  { name: 'a wrong method', bytes: 'GET /predictions/iris HTTP/1.1\r\nHost: a\r\n\r\n' },
+  {
+    name: 'connection: close',
+    bytes: 'GET /ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+  },
+] as const;
+
+for (const { name, bytes } of ending) {
+  for (const port of ['inference', 'management'] as const) {
+    t.test(`nothing behind ${name} is answered, ${port}`, async t => {
+      const reply = await exchange(server[port], bytes + smuggled);
+      t.notMatch(reply, /HTTP\/1\.1 [\s\S]*HTTP\/1\.1 /);
+      t.notMatch(reply, /"models"/);
+    });
+  }
+}
+
 /** Reads from a connection until the text matches. */
 async function readUntil(
   socket: Awaited<ReturnType<typeof openSocket>>,
@@ -235,6 +264,14 @@ t.test('70,000 chunks are an attack', async t => {
   const reply = await exchange(
     server.inference,
     `${start}Transfer-Encoding: chunked\r\n\r\n${'1\r\n0\r\n'.repeat(70_000)}0\r\n\r\n`,
+  );
+  t.match(reply, /^HTTP\/1\.1 400 [\s\S]*body: expected at most 65536 chunks, got more/);
+});
+
+t.test('an endless body of chunks is refused when there are too many, not at its end', async t => {
+  const reply = await exchange(
+    server.inference,
+    `${start}Transfer-Encoding: chunked\r\n\r\n${'1\r\n0\r\n'.repeat(70_000)}`,
   );
   t.match(reply, /^HTTP\/1\.1 400 [\s\S]*body: expected at most 65536 chunks, got more/);
 });
