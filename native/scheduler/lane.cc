@@ -20,14 +20,17 @@
 #include "native/scheduler/queue.h"
 #include "native/scheduler/run.h"
 #include "native/scheduler/served_model.h"
+#include "native/scheduler/start_thread.h"
 
 namespace infer {
 
-Lane::Lane(std::optional<int> core, const Clock& clock)
+Lane::Lane(std::optional<int> core, const Clock& clock, const StartThread& start)
     : core_(core),
       clock_(clock),
       models_(std::make_shared<const Models>()),
-      thread_([this](const std::stop_token& stop) { loop(stop); }) {}
+      thread_(start([this](const std::stop_token& stop) { loop(stop); })) {
+  settled_.wait();
+}
 
 Lane::~Lane() {
   stop();
@@ -80,13 +83,20 @@ bool Lane::wakeIfIdle() {
   return true;
 }
 
-void Lane::loop(const std::stop_token& stop) {
+void Lane::settleIn() {
   nameThisThread(core_ ? "infer-lane-" + std::to_string(*core_) : "infer-lane");
   if (core_) {
-    if (auto pinned = pinThisThread(*core_); !pinned.ok()) {
+    const Result<void> pinned = pinThisThread(*core_);
+    pinned_ = pinned.ok();
+    if (!pinned.ok()) {
       Log::process().write({LogLevel::kWarn, "scheduler", pinned.error().message});
     }
   }
+  settled_.count_down();
+}
+
+void Lane::loop(const std::stop_token& stop) {
+  settleIn();
   while (!stop.stop_requested()) {
     TimeNs waitUntil = kNever;
     if (serveOne(stop, waitUntil)) {

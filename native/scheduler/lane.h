@@ -7,6 +7,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
+#include <latch>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,18 +22,21 @@
 #include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/served_model.h"
+#include "native/scheduler/start_thread.h"
 
 namespace infer {
 
 class Lane {
  public:
-  // `core`: pinned to it; nullopt: free to move within the process's cores.
-  Lane(std::optional<int> core, const Clock& clock);
+  // `core`: to be pinned to it; nullopt: free to move within the process's cores. Throws
+  // std::system_error when its thread cannot be started.
+  Lane(std::optional<int> core, const Clock& clock, const StartThread& start = startThread);
   ~Lane();
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
-  std::optional<int> core() const { return core_; }
+  // What it is pinned to: nullopt also where the system refused.
+  std::optional<int> core() const { return pinned_ ? core_ : std::nullopt; }
 
   void place(const std::shared_ptr<ServedModel>& model);
   // Afterwards the lane holds the model only while a run of it is in flight.
@@ -52,6 +56,7 @@ class Lane {
   using Models = std::vector<std::shared_ptr<ServedModel>>;
 
   void loop(const std::stop_token& stop);
+  void settleIn();
   bool serveOne(const std::stop_token& stop, TimeNs& waitUntil);
   Measured measure(const ServedModel& model) const;
   static void wakeOthers(const Models& placed);
@@ -60,6 +65,8 @@ class Lane {
 
   const std::optional<int> core_;
   const Clock& clock_;
+  bool pinned_ = false;    // written by the lane's thread before it counts settled_ down
+  std::latch settled_{1};  // awaited by the constructor
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::shared_ptr<const Models>

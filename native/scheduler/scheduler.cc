@@ -48,11 +48,14 @@ bool isMicro(const ServedModel& model, const Requests& requests) {
 
 }  // namespace
 
-Scheduler::Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& clock)
+Scheduler::Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& clock,
+                     StartThread start)
     : allowed_(std::move(allowed)),
       budget_(std::move(budget)),
       clock_(clock),
-      loader_(static_cast<std::size_t>(std::max(budget_.lanes, 1))) {
+      start_(std::move(start)),
+      loader_(static_cast<std::size_t>(std::max(budget_.lanes, 1)), start_),
+      desk_(1, start_) {
   for (int i = 0; i < budget_.lanes; ++i) {
     const std::optional<int> core =
         budget_.pin ? std::optional(budget_.cores[static_cast<std::size_t>(i)]) : std::nullopt;
@@ -61,7 +64,8 @@ Scheduler::Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& cl
 }
 
 Scheduler::~Scheduler() {
-  loader_.stop();  // its jobs use the lanes
+  desk_.stop();  // its jobs and the next one's use the lanes
+  loader_.stop();
   for (const auto& slot : slots_) {
     if (slot->lane) {
       slot->lane->stop();
@@ -99,21 +103,27 @@ void ModelHandle::release(std::function<void()> freed) {
 void Scheduler::load(const LoadSpec& spec, Loaded done) {
   const std::string key = sharingKey(spec);
   std::shared_ptr<ServedModel> ready;
+  bool fresh = false;
   {
     const std::lock_guard lock(mutex_);
-    const auto [at, fresh] = entries_.try_emplace(key);
+    const auto [at, made] = entries_.try_emplace(key);
+    fresh = made;
     Entry& entry = at->second;
     if (!entry.model) {
       entry.waiting.push_back(std::move(done));
-      if (fresh) {
-        loader_.run([this, key, spec] { finishLoad(key, loadSafely(spec)); });
-      }
-      return;
+    } else {
+      ready = entry.model;
+      ++entry.handles;
     }
-    ready = entry.model;
-    ++entry.handles;
   }
-  done(ModelHandle(*this, std::move(ready)));
+  if (ready) {
+    done(ModelHandle(*this, std::move(ready)));
+  } else if (fresh) {
+    Loader::Job job = [this, key, spec] { finishLoad(key, loadSafely(spec)); };
+    if (auto begun = loader_.run(job); !begun.ok()) {
+      finishLoad(key, std::move(begun).error());
+    }
+  }
 }
 
 void Scheduler::release(std::shared_ptr<ServedModel> model, std::function<void()> freed) {
@@ -131,14 +141,18 @@ void Scheduler::release(std::shared_ptr<ServedModel> model, std::function<void()
     freed();
     return;
   }
-  loader_.run([model = std::move(model), freed = std::move(freed)]() mutable {
+  Loader::Job job = [model = std::move(model), freed = std::move(freed)]() mutable {
     fail(*model, model->queue.close(), {ErrorCode::kClosed, "the model was closed", {}});
     for (Lane* lane : model->lanes) {
       lane->remove(model.get());
     }
     model.reset();  // frees it here, unless a run of abandoned requests is still in flight
     freed();
-  });
+  };
+  // The thread that loaded the model is there in any case, but may be busy.
+  if (!desk_.run(job).ok() && !loader_.run(job).ok()) {
+    job();
+  }
 }
 
 void Scheduler::submit(ServedModel& model, Requests requests, Where where) {
@@ -295,7 +309,7 @@ Result<std::vector<Lane*>> Scheduler::lanesOnCores(const std::vector<int>& cores
 
 Lane* Scheduler::laneOf(Slot& slot) {
   if (!slot.lane) {
-    slot.lane = std::make_unique<Lane>(slot.core, clock_);
+    slot.lane = std::make_unique<Lane>(slot.core, clock_, start_);
   }
   return slot.lane.get();
 }

@@ -23,6 +23,7 @@
 #include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/served_model.h"
+#include "native/scheduler/start_thread.h"
 
 namespace infer {
 
@@ -51,8 +52,9 @@ class ModelHandle {
   ModelHandle& operator=(ModelHandle&& other) noexcept;
   ~ModelHandle();
 
-  // Gives the share back. After the last one the model is freed on a loader thread, and `freed` is
-  // called there; earlier ones call it at once. Does nothing but call it when there is no share.
+  // Gives the share back. After the last one the model is freed on a thread that no load keeps
+  // waiting, and `freed` is called there; earlier ones call it at once. Does nothing but call it
+  // when there is no share.
   void release(std::function<void()> freed);
 
   explicit operator bool() const { return model_ != nullptr; }
@@ -66,8 +68,10 @@ class ModelHandle {
 
 class Scheduler {
  public:
-  // `allowed`: every core this process may use; `budget`: the default lanes among them.
-  Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& clock);
+  // `allowed`: every core this process may use; `budget`: the default lanes among them; `start`:
+  // starts the threads.
+  Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& clock,
+            StartThread start = startThread);
   // Stops runs in flight where the engine can and joins lanes and loads. What is queued is dropped:
   // the last JS environment is gone.
   ~Scheduler();
@@ -78,7 +82,7 @@ class Scheduler {
 
   // Loads on a loader thread, or joins a load or a loaded model of the same file, device and
   // limits: then all callers share it. `done` is called once, on a loader thread or on the
-  // caller's.
+  // caller's, which it is also when no loader thread can be started.
   void load(const LoadSpec& spec, Loaded done);
 
   // Whether submit() may run a batch itself, on the caller's thread, where the model is so small
@@ -127,11 +131,13 @@ class Scheduler {
   const std::vector<int> allowed_;
   const CpuBudget budget_;
   const Clock& clock_;
+  const StartThread start_;
   std::mutex mutex_;
   std::map<std::string, Entry> entries_;  // guarded by mutex_; by what makes models the same
   std::vector<std::unique_ptr<Slot>>
       slots_;      // guarded by mutex_; lanes live as long as the scheduler
-  Loader loader_;  // last: its jobs use everything above
+  Loader loader_;  // last, with the next: their jobs use everything above
+  Loader desk_;    // one thread for what must not wait behind loads
 };
 
 }  // namespace infer

@@ -18,12 +18,13 @@
 #include "native/base/error.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/scheduler.h"
+#include "native/scheduler/start_thread.h"
 #include "test/native/inbox.h"
 #include "test/native/tensors.h"
 
 namespace test {
 
-Rig::Rig(int lanes, Time time) {
+Rig::Rig(int lanes, Time time, infer::StartThread start) {
   const std::vector<int> cores = {0, 1, 2, 3};
   const infer::CpuBudget budget{.cores = cores,
                                 .quota = std::numeric_limits<double>::infinity(),
@@ -32,7 +33,7 @@ Rig::Rig(int lanes, Time time) {
                                 .reason = ""};
   const infer::Clock& shown =
       time == Time::kTest ? static_cast<const infer::Clock&>(clock) : realClock;
-  scheduler = std::make_unique<infer::Scheduler>(cores, budget, shown);
+  scheduler = std::make_unique<infer::Scheduler>(cores, budget, shown, std::move(start));
 }
 
 infer::LoadSpec Rig::spec(const std::string& file) const {

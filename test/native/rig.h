@@ -11,6 +11,7 @@
 #include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/scheduler/scheduler.h"
+#include "native/scheduler/start_thread.h"
 #include "test/native/fixtures.h"
 #include "test/native/inbox.h"
 #include "test/native/test_clock.h"
@@ -27,7 +28,8 @@ class Rig {
  public:
   // `lanes` lanes that are not pinned, on four allowed cores; the test clock, or real time.
   enum class Time : std::uint8_t { kTest, kReal };
-  explicit Rig(int lanes = 1, Time time = Time::kTest);
+  explicit Rig(int lanes = 1, Time time = Time::kTest,
+               infer::StartThread start = infer::startThread);
 
   // For a model of batches of up to 32 rows.
   infer::LoadSpec spec(const std::string& file = fixture("affine.onnx")) const;

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loading and closing where threads cannot be started, are busy, or cannot be pinned.
+#include <cstddef>
+#include <future>
+#include <vector>
+
+#include "native/base/clock.h"
+#include "native/base/error.h"
+#include "native/scheduler/lane.h"
+#include "native/scheduler/scheduler.h"
+#include "test/native/check.h"
+#include "test/native/fixtures.h"
+#include "test/native/rig.h"
+#include "test/native/threads.h"
+
+namespace {
+
+using infer::ErrorCode;
+using test::Rig;
+using test::Threads;
+
+constexpr int kPlenty = 100;
+
+struct NoThreadCase {
+  const char* name;
+  int left;
+  const char* message;
+};
+
+const std::vector<NoThreadCase> kNoThread = {
+    {"a load that no thread can take fails and can be tried again", 0, "cannot be started"},
+    {"a lane that cannot be started fails the load, which can be tried again", 1,
+     "cannot be loaded"},
+};
+
+const check::AddEach kNoThreads(kNoThread, [](const NoThreadCase& row) {
+  Threads threads(row.left);
+  Rig rig(1, Rig::Time::kTest, threads.starter());
+  check::failed(rig.tryLoad(rig.spec()), ErrorCode::kInternal, row.message);
+  check::equal(rig.stage->live(), std::size_t{0}, "models");
+  threads.allow(kPlenty);
+  const auto model = rig.load();
+  rig.submit(model, 1, 1);
+  rig.inbox->waitFor(1);
+  check::equal(rig.wrongAnswers(1, 1), "", "answered after all");
+});
+
+const check::Add kFree("a model is freed also when no more thread can be started", [] {
+  Threads threads(kPlenty);
+  Rig rig(1, Rig::Time::kTest, threads.starter());
+  auto model = rig.load();
+  threads.allow(0);
+  Rig::release(model);
+  rig.stage->waitForLive(0);
+  {
+    const infer::ModelHandle dropped = rig.load();
+  }
+  rig.stage->waitForLive(0);
+});
+
+const check::Add kCloseFirst("closing a model does not wait for the loads of others", [] {
+  Rig rig;
+  auto model = rig.load();
+  rig.stage->holdLoads(true);
+  std::promise<void> loaded;
+  rig.scheduler->load(rig.spec(test::fixture("scalar.onnx")),
+                      [&loaded](const infer::Result<infer::ModelHandle>&) { loaded.set_value(); });
+  rig.stage->waitForLoads(2);
+  Rig::release(model);
+  rig.stage->waitForLive(0);
+  rig.stage->holdLoads(false);
+  loaded.get_future().get();
+});
+
+const check::Add kNotPinned("a lane that the system does not pin says so", [] {
+  constexpr int kNoSuchCore = 60'000;
+  const infer::SteadyClock clock;
+  const infer::Lane lane(kNoSuchCore, clock);
+  check::that(!lane.core().has_value(), "no core");
+});
+
+}  // namespace
