@@ -19,6 +19,7 @@ export interface Config {
   readonly maxBufferedBytes: number;
   readonly maxHeaderBytes: number;
   readonly maxImagePixels: number;
+  readonly maxWaitingImages: number;
   readonly drainTimeoutMs: number;
   readonly drainGraceMs: number;
   readonly logLevel: LogLevel;
@@ -95,6 +96,14 @@ export const settingTable: readonly SettingRow[] = [
     default: 40_000_000,
     unit: 'pixels',
     description: 'Largest width times height of an image, looked at before it is decoded.',
+  },
+  {
+    key: 'maxWaitingImages',
+    type: 'integer',
+    range: [0, 65_536],
+    default: 256,
+    unit: 'images',
+    description: 'How many images may wait to be decoded; beyond it the answer is 503.',
   },
   {
     key: 'drainTimeoutMs',

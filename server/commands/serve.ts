@@ -31,7 +31,7 @@ export async function serve(args: readonly string[]): Promise<number> {
       config,
       log,
       models,
-      decode: createDecode(config.maxImagePixels),
+      decode: createDecode(config),
       http: http.stats,
       isDraining: http.isDraining,
       loopDelay: loop.read,

@@ -32,7 +32,7 @@ const loaders = ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Heif', 'Tiff'].map(
  */
 export function createImageDecoder(maxPixels: number): DecodeImage {
   sharp.cache(false);
-  sharp.concurrency(1); // images side by side, as many as Node's pool has threads
+  sharp.concurrency(1); // images side by side, each on one thread of Node's pool
   sharp.block({ operation: ['VipsForeignLoad'] });
   sharp.unblock({ operation: loaders });
   return (bytes, target) => decodeImage(bytes, target, maxPixels);

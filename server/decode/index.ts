@@ -1,28 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 // Content type -> decoder: what a body holds, as a JSON value or as tensors.
+import { availableParallelism } from 'node:os';
 import type { ModelInfo, TensorSpec } from '../../lib/index.js';
 import { badInput, quote, quoteAll } from './describe.js';
 import { createImageDecoder, type DecodeImage, looksLikeImage } from './image.js';
 import { parseJson } from './json.js';
 import { type Part, readParts } from './multipart.js';
 import type { JsonTensor } from './tensor.js';
+import { createTurns, type TakeTurn } from './turns.js';
 
 export interface EncodedBody {
   readonly body: Buffer;
   /** With parameters; may be empty. */
   readonly contentType: string;
   readonly contentEncoding: string;
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
 }
 
 export type Decoded =
   | { readonly kind: 'json'; readonly value: unknown; readonly sizeBytes: number }
-  | { readonly kind: 'tensors'; readonly tensors: Readonly<Record<string, JsonTensor>> }
+  | {
+      readonly kind: 'tensors';
+      readonly tensors: Readonly<Record<string, JsonTensor>>;
+      /** The deadline by `limits.timeoutMs`, on the clock of performance.now(); Infinity for none. */
+      readonly endsMs: number;
+    }
   | { readonly kind: 'unsupported'; readonly message: string };
 
 /**
  * Decodes the body of a prediction for one model.
  * @returns  at once for JSON; `unsupported` when the model takes no body of that type.
- * @throws   INFER_BAD_INPUT when the body is not what its type says.
+ * @throws   INFER_BAD_INPUT when the body is not what its type says; for images INFER_QUEUE_FULL, INFER_DEADLINE and
+ *           INFER_CANCELLED as well.
  */
 export type Decode = (encoded: EncodedBody, info: ModelInfo) => Decoded | Promise<Decoded>;
 
@@ -34,7 +44,9 @@ interface Job {
   /** Without parameters, in lower case. */
   readonly type: string;
   readonly info: ModelInfo;
+  readonly encoded: EncodedBody;
   readonly decodeImage: DecodeImage;
+  readonly takeTurn: TakeTurn;
 }
 
 interface Decoder {
@@ -86,16 +98,27 @@ const multipart: Decoder = {
 
 const decoders: readonly Decoder[] = [json, multipart, image];
 
-/** @param maxImagePixels  largest width times height of an image. */
-export function createDecode(maxImagePixels: number): Decode {
+export interface DecodeLimits {
+  /** Largest width times height of an image. */
+  readonly maxImagePixels: number;
+  /** How many images may wait to be decoded. */
+  readonly maxWaitingImages: number;
+}
+
+/** Images are decoded in Node's pool of threads, which has four; what runs there cannot be stopped. */
+const atOnce = Math.min(4, availableParallelism());
+
+export function createDecode({ maxImagePixels, maxWaitingImages }: DecodeLimits): Decode {
   const decodeImage = createImageDecoder(maxImagePixels);
-  return ({ body, contentType, contentEncoding }, info) => {
+  const takeTurn = createTurns({ atOnce, maxWaiting: maxWaitingImages });
+  return (encoded, info) => {
+    const { body, contentType, contentEncoding } = encoded;
     if (contentEncoding !== '' && contentEncoding.toLowerCase() !== 'identity') {
       const message = `header content-encoding: expected none, got ${quote(contentEncoding)}`;
       return { kind: 'unsupported', message };
     }
     const type = withoutParameters(contentType);
-    const job = { bytes: body, contentType, type, info, decodeImage };
+    const job = { bytes: body, contentType, type, info, encoded, decodeImage, takeTurn };
     const decoder = decoders.find(({ takes }) => takes(job));
     return decoder === undefined ? unsupported(job, 'header content-type') : decoder.decode(job);
   };
@@ -125,12 +148,15 @@ interface ImagePart {
 }
 
 async function imagesToTensors(job: Job, images: readonly ImagePart[]): Promise<Decoded> {
+  const endsMs = performance.now() + (job.info.limits.timeoutMs ?? Number.POSITIVE_INFINITY);
+  const claim = { signal: job.encoded.signal, endsMs };
   const entries = images.map(async ({ spec, bytes, where }): Promise<[string, JsonTensor]> => {
     const target = job.info.preprocess?.[spec.name];
     if (target === undefined) throw new Error(`input ${quote(spec.name)}: lost its preprocessing`);
-    return [spec.name, await job.decodeImage(bytes, { spec, image: target.image, where })];
+    const decode = () => job.decodeImage(bytes, { spec, image: target.image, where });
+    return [spec.name, await job.takeTurn(decode, claim)];
   });
-  return { kind: 'tensors', tensors: Object.fromEntries(await Promise.all(entries)) };
+  return { kind: 'tensors', tensors: Object.fromEntries(await Promise.all(entries)), endsMs };
 }
 
 /** Of several images each has the name of its input. */

@@ -4,9 +4,10 @@ import { once } from 'node:events';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import t from 'tap';
 import { fixture } from '../helpers.js';
-import { iris, metric, openSocket, postJson, startServer } from './helpers.js';
+import { call, digits, iris, metric, openSocket, postJson, startServer } from './helpers.js';
 
 /** A directory with spin.onnx and these settings. */
 async function spinWith(name: string, settings: object): Promise<string> {
@@ -19,8 +20,15 @@ async function spinWith(name: string, settings: object): Promise<string> {
 
 const narrow = await spinWith('narrow', { batching: { maxQueue: 1 }, placement: { lanes: 1 } });
 const hasty = await spinWith('hasty', { limits: { timeoutMs: 20 } });
-const args = ['--max-request-bytes', '60000', '--max-buffered-bytes', '100000'];
-const server = await startServer({ models: [iris, narrow, hasty], args });
+const args = [
+  '--max-request-bytes',
+  '60000',
+  '--max-buffered-bytes',
+  '100000',
+  '--max-waiting-images',
+  '1',
+];
+const server = await startServer({ models: [iris, digits, narrow, hasty], args });
 t.teardown(server.stop);
 
 function spin(turns: number) {
@@ -77,4 +85,21 @@ t.test('bodies of all connections together stay within their memory', async t =>
   t.equal((await postJson(`${server.inference}/predictions/iris`, '[[1,2,3,4]]')).status, 200);
   t.equal(await metric(server, 'inference_http_buffered_bytes'), 0);
   holding.destroy();
+});
+
+t.test('more images than can wait are refused at once', async t => {
+  const plain = { width: 4000, height: 4000, channels: 3, background: 'red' } as const;
+  const image = await sharp({ create: plain }).webp({ lossless: true }).toBuffer();
+  const url = `${server.inference}/predictions/digits`;
+  const headers = { 'content-type': 'image/webp' };
+  const replies = await Promise.all(
+    Array.from({ length: 12 }, () => call(url, { body: image, headers })),
+  );
+  const refused = replies.filter(({ status }) => status === 503);
+  t.ok(refused.length >= 6, `${refused.length} of 12`);
+  for (const { headers: said, text } of refused) {
+    t.equal(said['retry-after'], '1');
+    t.match(JSON.parse(text).message, /queue is full, 1 images wait/);
+  }
+  t.equal((await call(url, { body: image, headers })).status, 200);
 });

@@ -4,6 +4,7 @@ import { InferenceError } from '../../../lib/index.js';
 import { topClassesText } from '../../classes.js';
 import { badInput, describe } from '../../decode/describe.js';
 import type { Decoded } from '../../decode/index.js';
+import { late } from '../../decode/turns.js';
 import type { Served } from '../../models.js';
 import { jsonReply, textReply } from '../../reply.js';
 import type {
@@ -82,7 +83,7 @@ function predict(server: ServerContext, prediction: Prediction): HttpReply | Pro
 
 function run(decoded: Decoded, prediction: Prediction): HttpReply | Promise<HttpReply> {
   if (decoded.kind === 'unsupported') return errors.fromStatus(415, decoded.message);
-  if (decoded.kind === 'tensors') return classify(decoded.tensors, prediction);
+  if (decoded.kind === 'tensors') return classify(decoded, prediction);
   return answerInKind(decoded, prediction);
 }
 
@@ -102,11 +103,14 @@ async function answerInKind(
 }
 
 async function classify(
-  tensors: Extract<Decoded, { kind: 'tensors' }>['tensors'],
+  { tensors, endsMs }: Extract<Decoded, { kind: 'tensors' }>,
   { request, served }: Prediction,
 ): Promise<HttpReply> {
   const { model } = served;
-  const outputs = await model.predict(tensors, { signal: request.signal });
+  const leftMs = endsMs - performance.now();
+  if (leftMs <= 0) throw late();
+  const timeout = leftMs < Number.POSITIVE_INFINITY ? { timeoutMs: leftMs } : {};
+  const outputs = await model.predict(tensors, { signal: request.signal, ...timeout });
   const name = model.info.signature.outputs[0]?.name ?? '';
   const scores = outputs[name];
   if (scores === undefined) throw new Error(`output ${name}: missing in the answer`);
