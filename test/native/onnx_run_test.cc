@@ -7,12 +7,14 @@
 #include <exception>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "native/base/error.h"
+#include "native/base/log.h"
 #include "native/base/request.h"
 #include "native/base/tensor.h"
 #include "native/engine/engine.h"
@@ -203,7 +205,25 @@ infer::Batch spin(std::int64_t trips) {
 
 constexpr std::int64_t kForEver = 1'000'000'000'000;  // days
 
+class Messages final : public infer::LogListener {
+ public:
+  void log(const infer::LogLine& line) override {
+    const std::lock_guard lock(mutex_);
+    text_ += line.message + "\n";
+  }
+  std::string text() const {
+    const std::lock_guard lock(mutex_);
+    return text_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string text_;  // guarded by mutex_
+};
+
 const AddOnnx kStop("a run is stopped in its middle, and the model goes on", [] {
+  const auto messages = std::make_shared<Messages>();
+  infer::Log::process().add(messages);
   const auto model = test::loadFixture("spin");
   std::stop_source stop;
   std::thread stopper([&] {
@@ -219,6 +239,8 @@ const AddOnnx kStop("a run is stopped in its middle, and the model goes on", [] 
     check::equal(test::valuesOf<float>(next.value()[0]), std::vector<float>(64, 3),
                  "its own input");
   }
+  check::that(messages->text().find("terminate") == std::string::npos,
+              "no line about the stop: " + messages->text());
 });
 
 const AddOnnx kStopFirst("a run that is to stop before it begins ends at once", [] {
@@ -254,6 +276,20 @@ const AddOnnx kThreads("four threads run one model at once and get their own ans
   for (int i = 1; i <= 4; ++i) {
     threads.emplace_back([&model, i] { runMany(*model, static_cast<float>(i)); });
   }
+});
+
+const AddOnnx kPassThrough("an output that is an input has memory of its own", [] {
+  const auto model = test::loadFixture("passthrough");
+  infer::Outputs outputs;
+  {
+    infer::Batch batch;
+    batch.inputs.push_back(test::floats({2, 2}, {1, 2, 3, 4}));
+    batch.rows = 2;
+    outputs = model->run(batch, {}).value();
+    check::that(outputs.at(0).bytes.data() != batch.inputs[0].bytes.data(), "another address");
+  }
+  check::equal(test::valuesOf<float>(outputs[0]), std::vector<float>{1, 2, 3, 4}, "x as it came");
+  check::equal(test::valuesOf<float>(outputs.at(1)), std::vector<float>{2, 3, 4, 5}, "x + 1");
 });
 
 const AddOnnx kOutlives("an output outlives the model that gave it", [] {

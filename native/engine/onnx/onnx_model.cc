@@ -2,7 +2,10 @@
 // Running a session.
 #include "native/engine/onnx/onnx_model.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <cstring>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -17,6 +20,47 @@
 #include "native/engine/onnx/onnx_values.h"
 
 namespace infer::onnx {
+namespace {
+
+// Whether `bytes` lie within what some input borrowed: a graph's output that is one of its inputs
+// comes back as the value that was fed.
+bool isBorrowed(const Bytes& bytes, const std::vector<Tensor>& inputs) {
+  return std::ranges::any_of(inputs, [&bytes](const Tensor& input) {
+    const std::byte* const begin = input.bytes.data();
+    const std::less<> before;  // a total order over unrelated pointers
+    return !before(bytes.data(), begin) && before(bytes.data(), begin + input.bytes.size());
+  });
+}
+
+// The same bytes in memory of their own.
+Bytes copyOf(const Bytes& bytes) {
+  Bytes copy = Bytes::allocate(bytes.size());
+  std::memcpy(copy.data(), bytes.data(), bytes.size());
+  return copy;
+}
+
+// Takes `values` over, in the order of the signature.
+Result<Outputs> toOutputs(const Library& library, const Signature& signature,
+                          const std::vector<Tensor>& inputs, std::vector<Owned<OrtValue>> values) {
+  Outputs outputs;
+  outputs.reserve(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    auto tensor = fromOrt(library, std::move(values[i]));
+    if (!tensor.ok()) {
+      Error error = std::move(tensor).error();
+      error.message = "output \"" + signature.outputs[i].name + "\": " + error.message;
+      return error;
+    }
+    Bytes& bytes = tensor.value().bytes;
+    if (isBorrowed(bytes, inputs)) {
+      bytes = copyOf(bytes);
+    }
+    outputs.push_back(std::move(tensor).value());
+  }
+  return outputs;
+}
+
+}  // namespace
 
 OnnxModel::OnnxModel(std::shared_ptr<const Library> library, Owned<OrtSession> session,
                      Signature signature)
@@ -66,18 +110,7 @@ Result<Outputs> OnnxModel::run(const Batch& inputs, const std::stop_token& stop)
   if (!done.ok()) {
     return std::move(done).error();
   }
-  Outputs outputs;
-  outputs.reserve(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    auto tensor = fromOrt(*library_, std::move(values[i]));
-    if (!tensor.ok()) {
-      Error error = std::move(tensor).error();
-      error.message = "output \"" + signature_.outputs[i].name + "\": " + error.message;
-      return error;
-    }
-    outputs.push_back(std::move(tensor).value());
-  }
-  return outputs;
+  return toOutputs(*library_, signature_, inputs.inputs, std::move(values));
 }
 
 }  // namespace infer::onnx
