@@ -67,6 +67,7 @@ std::vector<HeaderSlot> headerSlots() {
       {"AddSessionConfigEntry", slotOf(offsetof(OrtApi, AddSessionConfigEntry))},
       {"GetResizedStringTensorElementBuffer",
        slotOf(offsetof(OrtApi, GetResizedStringTensorElementBuffer))},
+      {"SetUserLoggingFunction", slotOf(offsetof(OrtApi, SetUserLoggingFunction))},
   };
 }
 

@@ -39,6 +39,9 @@ OrtStatus* createSession(const OrtEnv* env, const char* /*path*/, const OrtSessi
                          OrtSession** out) {
   use(env);
   use(options);
+  if (options->log != nullptr) {
+    options->log(options->param, 2, "stub", "session", "here", "a session begins");
+  }
   *out = make(OrtSession{});
   return nullptr;
 }
@@ -84,6 +87,13 @@ OrtStatus* configureWithNumber(OrtSessionOptions* options, int /*value*/) {
 OrtStatus* configureWithEntry(OrtSessionOptions* options, const char* /*key*/,
                               const char* /*value*/) {
   return configure(options);
+}
+
+OrtStatus* configureLog(OrtSessionOptions* options, LogFunction log, void* param) {
+  use(options);
+  options->log = log;
+  options->param = param;
+  return nullptr;
 }
 
 OrtStatus* countOne(const OrtSession* session, std::size_t* out) {
@@ -241,6 +251,7 @@ void setSessions(Table& table) {
   table.set<configureWithNumber>(&Api::setIntraOpNumThreads);
   table.set<configureWithNumber>(&Api::setInterOpNumThreads);
   table.set<configureWithEntry>(&Api::addSessionConfigEntry);
+  table.set<configureLog>(&Api::setUserLoggingFunction);
   table.set<countOne>(&Api::sessionGetInputCount);
   table.set<countOne>(&Api::sessionGetOutputCount);
   table.set<typeInfo>(&Api::sessionGetInputTypeInfo);

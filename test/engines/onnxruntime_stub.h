@@ -18,6 +18,7 @@ struct Script {
   std::string version = "1.30.0";
   bool givesTable = true;
   std::map<std::size_t, int> failures = {};  // slot to the OrtErrorCode of the status it returns
+  std::string message = {};                  // of those; empty: which slot was told to fail
   int onnxType = 1;                          // of the model's input and output: a tensor
   int elementType = 1;                       // float32
   bool runWaits = false;                     // a run does not end before it is told to terminate

@@ -24,7 +24,10 @@ struct OrtStatus {
 };
 struct OrtEnv {};
 struct OrtSession {};
-struct OrtSessionOptions {};
+struct OrtSessionOptions {
+  LogFunction log = nullptr;  // of this session
+  void* param = nullptr;
+};
 struct OrtMemoryInfo {};
 struct OrtTypeInfo {};
 struct OrtAllocator {};

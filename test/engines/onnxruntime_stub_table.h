@@ -16,9 +16,10 @@ namespace infer::onnx {
 // The implementation, unless the script has a failure for its slot.
 template <auto Implementation, std::size_t Slot, typename... A>
 OrtStatus* scripted(A... arguments) {
-  const auto failures = state().script().failures;
-  if (const auto at = failures.find(Slot); at != failures.end()) {
-    return fail(at->second, "slot " + std::to_string(Slot) + " was told to fail");
+  const auto script = state().script();
+  if (const auto at = script.failures.find(Slot); at != script.failures.end()) {
+    const std::string usual = "slot " + std::to_string(Slot) + " was told to fail";
+    return fail(at->second, script.message.empty() ? usual : script.message);
   }
   return Implementation(arguments...);
 }

@@ -72,6 +72,7 @@ constexpr Declared kDeclared[] = {
     {"ReleaseSessionOptions", slot(&Api::releaseSessionOptions)},
     {"AddSessionConfigEntry", slot(&Api::addSessionConfigEntry)},
     {"GetResizedStringTensorElementBuffer", slot(&Api::getResizedStringTensorElementBuffer)},
+    {"SetUserLoggingFunction", slot(&Api::setUserLoggingFunction)},
 };
 
 const check::Add kComplete("every function that we declare is in the table of this test", [] {

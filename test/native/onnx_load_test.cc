@@ -122,6 +122,33 @@ const AddOnnx kMissing("a missing file is not found", [] {
                 "no-such.onnx: no such");
 });
 
+const AddOnnx kUnreadable("a file that cannot be read is not found, with the system's reason", [] {
+  const test::TempFolder folder;
+  const auto loop = folder.path() / "loop.onnx";
+  std::filesystem::create_symlink(loop, loop);
+  check::failed(test::tryLoad(loop), ErrorCode::kModelNotFound,
+                "cannot be read: Too many levels of symbolic links");
+});
+
+const AddOnnx kForbidden("a file without permission to read it is not found", [] {
+  const test::TempFolder folder;
+  const auto file = folder.path() / "forbidden.onnx";
+  std::filesystem::copy_file(test::fixture("affine.onnx"), file);
+  std::filesystem::permissions(file, std::filesystem::perms::none);
+  std::filesystem::permissions(folder.path(), static_cast<std::filesystem::perms>(0755));
+  constexpr uid_t kNobody = 65534;
+  const bool isRoot = geteuid() == 0;  // root may read everything
+  (void)test::onnxEngine();
+  if (isRoot) {
+    check::equal(seteuid(kNobody), 0, "another user");
+  }
+  const auto model = test::tryLoad(file);
+  if (isRoot) {
+    check::equal(seteuid(0), 0, "root again");
+  }
+  check::failed(model, ErrorCode::kModelNotFound, "cannot be read: Permission denied");
+});
+
 const AddOnnx kDevice("a device that this engine lacks is refused", [] {
   const auto model = test::onnxEngine()->load({.path = test::fixture("affine.onnx")}, {"cuda:0"});
   check::failed(model, ErrorCode::kDeviceUnavailable, "\"cuda:0\"");

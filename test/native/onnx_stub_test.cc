@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "native/base/error.h"
+#include "native/base/log.h"
 #include "native/base/tensor.h"
 #include "native/engine/engine.h"
 #include "test/engines/onnxruntime_stub.h"
@@ -70,6 +71,27 @@ const check::Add kLoadCodes("each code of a failing load is told", [] {
   }
 });
 
+struct MemoryCase {
+  const char* name;
+  const char* message;
+};
+
+constexpr MemoryCase kMemory[] = {
+    {"std::bad_alloc while loading is the engine's failure, not the file's",
+     "Exception during initialization: std::bad_alloc"},
+    {"an allocator's refusal while loading is the engine's failure, not the file's",
+     "Failed to allocate memory for requested buffer of size 8589934592"},
+};
+
+const check::AddEach kOutOfMemory(kMemory, [](const MemoryCase& row) {
+  Stubbed stub({.failures = {{7, 6}}, .message = row.message});
+  const auto model = stub.load();
+  if (check::failed(model, ErrorCode::kEngineFailed, row.message)) {
+    check::equal(model.error().detail, "OUT_OF_MEMORY", "the detail");
+  }
+  expectClean(stub.state, 2);
+});
+
 const check::Add kRunCodes("each code of a failing run is told", [] {
   for (const CodeCase& row : kCodes) {
     Stubbed stub;
@@ -84,8 +106,8 @@ const check::Add kRunCodes("each code of a failing run is told", [] {
 });
 
 // Session options; inputs and outputs of the session; their names, kinds, types and shapes.
-constexpr std::initializer_list<std::size_t> kLoadSlots = {10, 17, 22, 23, 24, 25, 130, 30, 31, 33,
-                                                           34, 36, 37, 55, 56, 60, 61,  62, 63, 78};
+constexpr std::initializer_list<std::size_t> kLoadSlots = {
+    10, 17, 22, 23, 24, 25, 130, 30, 31, 33, 34, 36, 37, 55, 56, 60, 61, 62, 63, 78, 266};
 
 const check::Add kLoadSteps("a load that fails at any step leaves nothing behind", [] {
   for (const std::size_t slot : kLoadSlots) {
@@ -146,6 +168,22 @@ const check::Add kStrings("strings are copied out, with every byte", [] {
     check::equal(outputs.value()[0].type, ElementType::kString, "the type");
   }
   expectClean(stub.state, 3);
+});
+
+class Messages final : public infer::LogListener {
+ public:
+  void log(const infer::LogLine& line) override { all.push_back(line.message); }
+  std::vector<std::string> all;
+};
+
+const check::Add kSessionLog("a session logs to us, whoever made the environment", [] {
+  Stubbed stub;
+  (void)stub.open();
+  const auto messages = std::make_shared<Messages>();
+  infer::Log::process().add(messages);  // which first gets what was written before
+  messages->all.clear();
+  check::succeeded(stub.load(), "a model");
+  check::equal(messages->all, std::vector<std::string>{"a session begins"}, "its lines");
 });
 
 const check::Add kSignature("the signature is read from the session", [] {

@@ -129,6 +129,8 @@ struct Api {
   // Length-counted writer of one string: keeps embedded NUL.
   Function<252, OrtStatus*(OrtValue*, std::size_t, std::size_t, char**)>
       getResizedStringTensorElementBuffer{table};
+  // Instead of the environment's logger; null as the parameter is allowed.
+  Function<266, OrtStatus*(OrtSessionOptions*, LogFunction, void*)> setUserLoggingFunction{table};
 };
 
 // ONNXTensorElementDataType; an int as in the interface.

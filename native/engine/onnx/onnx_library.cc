@@ -62,9 +62,10 @@ LogLevel levelOf(int severity) {
                                        : LogLevel::kError;
 }
 
-void writeLog(void* /*param*/, int severity, const char* /*category*/, const char* /*logid*/,
-              const char* /*location*/, const char* message) {
-  Log::process().write({levelOf(severity), "onnxruntime", message});
+// The words of std::bad_alloc and of ONNX Runtime's own allocators, which have no code for it.
+bool isOutOfMemory(std::string_view message) {
+  return message.find("bad_alloc") != std::string_view::npos ||
+         message.find("Failed to allocate memory") != std::string_view::npos;
 }
 
 Error wrongVersion(const std::string& path, const std::string& version) {
@@ -75,6 +76,14 @@ Error wrongVersion(const std::string& path, const std::string& version) {
 }
 
 }  // namespace
+
+void writeLog(void* /*param*/, int severity, const char* /*category*/, const char* /*logid*/,
+              const char* /*location*/, const char* message) {
+  // Nobody but us stops a run, so it is no error that one was stopped.
+  if (std::string_view(message).find("Exiting due to terminate flag") == std::string_view::npos) {
+    Log::process().write({levelOf(severity), "onnxruntime", message});
+  }
+}
 
 Result<std::shared_ptr<const Library>> Library::open(const SharedLibrary& file) {
   auto symbol = file.symbol("OrtGetApiBase");
@@ -125,8 +134,10 @@ Result<void> Library::check(OrtStatus* status, ErrorCode code, const std::string
     return {};
   }
   const Owned<OrtStatus> owned(status, Release{&api_});
-  return Error{code, what + ": " + api_.getErrorMessage(status),
-               std::string(codeName(api_.getErrorCode(status)))};
+  const std::string message = api_.getErrorMessage(status);
+  const std::string_view detail =
+      isOutOfMemory(message) ? kOutOfMemory : codeName(api_.getErrorCode(status));
+  return Error{code, what + ": " + message, std::string(detail)};
 }
 
 }  // namespace infer::onnx

@@ -6,12 +6,20 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "native/base/error.h"
 #include "native/base/shared_library.h"
 #include "native/engine/onnx/onnx_api.h"
 
 namespace infer::onnx {
+
+// The detail of an error that is a lack of memory, whatever the library calls it.
+inline constexpr std::string_view kOutOfMemory = "OUT_OF_MEMORY";
+
+// A LogFunction: passes a line on to Log. thread: any.
+void writeLog(void* param, int severity, const char* category, const char* logid,
+              const char* location, const char* message);
 
 class Library {
  public:
@@ -27,7 +35,8 @@ class Library {
   const std::string& version() const { return version_; }
   const std::string& path() const { return path_; }
 
-  // Null on success; else the library's message, with its error code's name as the detail.
+  // Null on success; else the library's message, with its error code's name as the detail, or
+  // kOutOfMemory.
   Result<void> check(OrtStatus* status, ErrorCode code, const std::string& what) const;
 
   explicit Library(ApiTable table) : api_(table) {}  // for open()

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a file to a session and its signature.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
@@ -41,6 +45,8 @@ Result<Owned<OrtSessionOptions>> makeOptions(const Library& library, const Model
     set(api.addSessionConfigEntry(raw, "session.inter_op.allow_spinning", "0"));
     set(api.setSessionGraphOptimizationLevel(raw, kOptimizeAll));
     set(api.setSessionLogSeverityLevel(raw, kLogWarning));
+    // The environment is shared by all of the process and keeps the logger of whoever was first.
+    set(api.setUserLoggingFunction(raw, &writeLog, nullptr));
     // It keeps one plan per input shape for ever, and batches come in every size.
     set(api.disableMemPattern(raw));
   }
@@ -48,6 +54,19 @@ Result<Owned<OrtSessionOptions>> makeOptions(const Library& library, const Model
     return std::move(done).error();
   }
   return options;
+}
+
+// The file can be opened for reading; else the reason of the system.
+Result<void> checkReadable(const std::string& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);  // NOLINT(misc-include-cleaner)
+  if (file < 0) {
+    const std::error_code reason(errno, std::generic_category());
+    const bool absent = reason == std::errc::no_such_file_or_directory;
+    const std::string what = absent ? "no such model file" : "cannot be read: " + reason.message();
+    return Error{ErrorCode::kModelNotFound, path + ": " + what, {}};
+  }
+  close(file);
+  return {};
 }
 
 Error unsupported(const std::string& what, const std::string& why) {
@@ -193,10 +212,10 @@ Result<Signature> readSignature(const Library& library, const OrtSession* sessio
 
 Result<std::shared_ptr<LoadedModel>> OnnxModel::load(const std::shared_ptr<const Library>& library,
                                                      const ModelFile& file) {
-  std::error_code failure;
-  if (!std::filesystem::exists(file.path, failure)) {
-    return Error{ErrorCode::kModelNotFound, file.path + ": no such model file", {}};
+  if (auto readable = checkReadable(file.path); !readable.ok()) {
+    return std::move(readable).error();
   }
+  std::error_code failure;
   if (!std::filesystem::is_regular_file(file.path, failure)) {
     return Error{ErrorCode::kModelInvalid, file.path + ": a folder or device, not a file", {}};
   }
@@ -206,13 +225,18 @@ Result<std::shared_ptr<LoadedModel>> OnnxModel::load(const std::shared_ptr<const
   }
   OrtSession* raw = nullptr;
   // Whatever the library dislikes here is the file's fault: not ONNX, truncated, an opset it does
-  // not know, an operator it lacks, external data that is missing. Its message says which.
+  // not know, an operator it lacks, external data that is missing. Its message says which. A lack
+  // of memory is not.
   auto done = library->check(
       library->api().createSession(library->env(), file.path.c_str(), options.value().get(), &raw),
       ErrorCode::kModelInvalid,
       file.path + ": not a model ONNX Runtime " + library->version() + " can load");
   if (!done.ok()) {
-    return std::move(done).error();
+    Error error = std::move(done).error();
+    if (error.detail == kOutOfMemory) {
+      error.code = ErrorCode::kEngineFailed;
+    }
+    return error;
   }
   Owned<OrtSession> session(raw, Release{&library->api()});
   auto signature = readSignature(*library, raw);
