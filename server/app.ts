@@ -13,6 +13,7 @@ import type {
   Route,
   ServerContext,
 } from './route.js';
+import { createThrottle, type Throttle } from './throttle.js';
 
 export interface AppOptions {
   readonly protocols: readonly Protocol[];
@@ -42,6 +43,7 @@ interface Endpoint {
 export function createResponder(options: AppOptions, mount: Mount): Responder {
   const endpoints = endpointsOf(options, mount);
   const { errors, context } = options;
+  const throttle = createThrottle(repeatMs);
   return request => {
     const found = find(endpoints, request);
     if (!('route' in found)) return refuse(errors, found);
@@ -49,7 +51,8 @@ export function createResponder(options: AppOptions, mount: Mount): Responder {
     if (route.listener === 'management' && mount.isLoopback && !isFromHere(request)) {
       return errors.fromStatus(403, foreignMessage(request));
     }
-    return run(route.handle, { request, params, errors: found.errors, log: context.log });
+    const { log } = context;
+    return run(route.handle, { request, params, errors: found.errors, log, throttle });
   };
 }
 
@@ -158,6 +161,7 @@ interface Call {
   readonly params: readonly string[];
   readonly errors: ErrorStyle;
   readonly log: Log;
+  readonly throttle: Throttle;
 }
 
 function run(handle: Handler, call: Call): HttpReply | Promise<HttpReply> {
@@ -169,13 +173,20 @@ function run(handle: Handler, call: Call): HttpReply | Promise<HttpReply> {
   }
 }
 
-/** Whatever is not the caller's fault is logged; other requests go on. */
-function fail(error: unknown, { request, errors, log }: Call): HttpReply {
+/** How often the same failure of the same model is logged; inputs of a client may cause it with every request. */
+const repeatMs = 10_000;
+
+/** Whatever is not the caller's fault is logged, and the same again only after a while; other requests go on. */
+function fail(error: unknown, { request, params, errors, log, throttle }: Call): HttpReply {
   const reply = errors.fromError(error);
   const isOurs = !(error instanceof InferenceError) || error.code === 'INFER_INTERNAL';
   if (isOurs || reply.status === 500) {
+    const code = error instanceof InferenceError ? error.code : String(error);
+    const held = throttle.pass(`${code} ${params.join('/')}`);
+    if (held === undefined) return reply;
     const { id, method, path } = request;
-    log.error({ event: 'request_failed', requestId: id, method, path, err: error });
+    const more = held === 0 ? {} : { alsoSinceLast: held };
+    log.error({ event: 'request_failed', requestId: id, method, path, ...more, err: error });
   }
   return reply;
 }

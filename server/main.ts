@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { InferenceError } from '../lib/index.js';
 import { devices } from './commands/devices.js';
 import { serve } from './commands/serve.js';
+import { flushLog } from './log.js';
 import { usage } from './usage.js';
 
 /** @returns  exit code. */
@@ -45,3 +46,4 @@ try {
   process.stderr.write(`inference-native: ${isKnown ? error.message : String(error)}\n`);
   process.exitCode = isKnown && error.code === 'INFER_BAD_INPUT' ? 2 : 1;
 }
+if (!(await flushLog())) process.exit();

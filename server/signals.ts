@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SIGTERM and SIGINT: the first asks for an orderly end, the second ends at once.
+// SIGTERM and SIGINT: the first asks for an orderly end, another one ends at once.
 import { constants } from 'node:os';
 import type { Log } from './log.js';
 
@@ -14,18 +14,27 @@ export interface StopSignal {
 
 const signals = ['SIGTERM', 'SIGINT'] as const;
 
+/**
+ * The same signal again within this time is the same wish: `timeout`, shells and npm signal a process and its group,
+ * so that it arrives twice.
+ */
+const echoMs = 1000;
+
 export function watchSignals(log: Log): StopSignal {
   let first: NodeJS.Signals | undefined;
+  let firstMs = 0;
   let ask = () => {};
   const requested = new Promise<void>(resolve => {
     ask = resolve;
   });
   const listener = (signal: NodeJS.Signals) => {
+    if (signal === first && performance.now() - firstMs < echoMs) return;
     if (first !== undefined) {
       log.warn({ event: 'killed', signal });
       process.exit(128 + constants.signals[signal]);
     }
     first = signal;
+    firstMs = performance.now();
     ask();
   };
   for (const signal of signals) process.on(signal, listener);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `inference-native serve`: loads models, listens, and drains when told to stop.
 import { fileURLToPath } from 'node:url';
-import { InferenceError, listDevices, onEngineLog } from '../../lib/index.js';
+import { type EngineLogLine, InferenceError, listDevices, onEngineLog } from '../../lib/index.js';
 import { addressesOf, isLoopback, urlOf } from '../address.js';
 import { type AppOptions, createResponder } from '../app.js';
 import { type Config, readConfig } from '../config.js';
@@ -13,6 +13,7 @@ import { createRegistry, type LoadRequest, type Registry } from '../models.js';
 import { defaultErrors, protocols } from '../protocol/index.js';
 import type { HttpServer, ListenerName, ServerContext } from '../route.js';
 import { type StopSignal, watchSignals } from '../signals.js';
+import { createThrottle } from '../throttle.js';
 
 /** @returns  exit code, once everything is closed. */
 export async function serve(args: readonly string[]): Promise<number> {
@@ -20,7 +21,7 @@ export async function serve(args: readonly string[]): Promise<number> {
   const log = createLog(config.logLevel);
   const stop = watchSignals(log);
   const models = createRegistry();
-  const endLog = onEngineLog(line => log[line.level]({ event: 'engine_log', ...line }));
+  const endLog = onEngineLog(createEngineLog(log));
   const loop = startLoopMonitor();
   surviveSurprises(log);
   try {
@@ -50,6 +51,24 @@ export async function serve(args: readonly string[]): Promise<number> {
     endLog();
     stop.end();
   }
+}
+
+/** One line of a kind a second: what an engine says about a run, a client may make it say with every request. */
+const engineLineMs = 1000;
+
+/** What ORT says of every run that a deadline or a client ended: no news. */
+const ended = /terminate flag/;
+
+function createEngineLog(log: Log): (line: EngineLogLine) => void {
+  const throttle = createThrottle(engineLineMs);
+  return ({ level, engine, message }) => {
+    if (ended.test(message)) return;
+    const kind = `${level} ${message.replace(/\d+/g, '#').slice(0, 120)}`;
+    const held = level === 'info' ? 0 : throttle.pass(kind);
+    if (held === undefined) return;
+    const more = held === 0 ? {} : { alsoSinceLast: held };
+    log[level]({ event: 'engine_log', engine, ...more, message });
+  };
 }
 
 function reasonOf(error: unknown): object {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command line: commands, refusals, failed starts.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { listDevices } from '../../lib/index.js';
-import { fixture, textOf } from '../helpers.js';
-import { call, iris, runCommand, startServer } from './helpers.js';
+import { fixture, root, textOf } from '../helpers.js';
+import { call, iris, postJson, runCommand, startServer } from './helpers.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'inference-native-'));
 t.teardown(() => rm(folder, { recursive: true }));
@@ -131,16 +133,32 @@ t.test('without a model the shipped ones are served, and the log tells what happ
   t.same(Object.keys(JSON.parse(line ?? '')), ['event', 'inference', 'management', 'metrics']);
 });
 
+t.test('a log that nobody reads stops neither the process nor its end', async t => {
+  const script = `
+    import { createLog, flushLog } from ${JSON.stringify(join(root, 'dist', 'server', 'log.js'))};
+    const log = createLog('info');
+    for (let line = 0; line < 5000; line++) log.info({ event: 'long', text: 'x'.repeat(1000) });
+    process.stdout.write(String(await flushLog()));
+    process.exit(3);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  child.stderr.pause();
+  const output = once(child.stdout, 'data');
+  const [code] = await once(child, 'exit');
+  t.equal(code, 3);
+  t.equal(String(await output), 'false');
+});
+
 t.test('an error of the engine at run time is a 500 that is logged once', async t => {
   const server = await startServer({ models: [fixture('gather.onnx'), iris] });
   t.teardown(server.stop);
-  const { status, text } = await call(`${server.inference}/predictions/gather`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: '[[7]]',
-  });
-  t.equal(status, 500);
-  t.match(JSON.parse(text), { code: 500, type: 'InternalServerException', message: /./ });
+  for (const index of [7, 8, 9]) {
+    const { status, text } = await postJson(`${server.inference}/predictions/gather`, [[index]]);
+    t.equal(status, 500);
+    t.match(JSON.parse(text), { code: 500, type: 'InternalServerException', message: /./ });
+  }
   t.equal((await call(`${server.inference}/ping`)).status, 200);
   await server.stop();
   const failed = server.log.filter(({ event }) => event === 'request_failed');
@@ -148,4 +166,5 @@ t.test('an error of the engine at run time is a 500 that is logged once', async 
     { level: 'error', path: '/predictions/gather', err: { code: 'INFER_ENGINE_FAILED' } },
   ]);
   t.equal(failed.length, 1);
+  t.ok(server.log.filter(({ event }) => event === 'engine_log').length <= 1);
 });

@@ -163,6 +163,19 @@ t.test('a second signal ends the process at once', async t => {
   t.equal(await server.exited, 130);
 });
 
+t.test('the same signal twice at once is one, and accepted work is answered', async t => {
+  const server = await startServer({ models: [spin] });
+  t.teardown(server.stop);
+  const socket = await openSocket(server.inference);
+  socket.write(rawPost('/predictions/spin', spinBody(300_000)));
+  while ((await metric(server, 'inference_running{model="spin",version="1"}')) === 0);
+  server.kill('SIGTERM');
+  await until(hasEvent(server, 'drain_started'));
+  server.kill('SIGTERM');
+  t.match(await readReplies(socket).next(), /^HTTP\/1\.1 200 /);
+  t.equal(await server.exited, 0);
+});
+
 t.test('a client that goes away takes its queued request with it', async t => {
   const server = await startServer({ models: [spin] });
   t.teardown(server.stop);

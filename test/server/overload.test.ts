@@ -68,6 +68,7 @@ t.test('a missed deadline is a 503 that says so', async t => {
     type: 'ServiceUnavailableException',
     message: /deadline/,
   });
+  t.notMatch(JSON.stringify(server.log), /terminate flag/, 'which is no news for the log');
 });
 
 t.test('bodies of all connections together stay within their memory', async t => {

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lets one report of a kind through in a while, with the number of those held back since the one before.
+
+export interface Throttle {
+  /** @returns  undefined when it is to be held back; else how many were since the last that was not. */
+  readonly pass: (kind: string) => number | undefined;
+}
+
+/** As many kinds are told apart; what clients can make up must not fill the memory. */
+const maxKinds = 1000;
+
+/** @param everyMs  how long after one report of a kind the next may come. */
+export function createThrottle(everyMs: number): Throttle {
+  const kinds = new Map<string, { lastMs: number; held: number }>();
+  return {
+    pass: kind => {
+      const nowMs = performance.now();
+      const known = kinds.get(kind);
+      if (known !== undefined && nowMs - known.lastMs < everyMs) {
+        known.held++;
+        return undefined;
+      }
+      if (known === undefined && kinds.size >= maxKinds) kinds.clear();
+      kinds.set(kind, { lastMs: nowMs, held: 0 });
+      return known?.held ?? 0;
+    },
+  };
+}
