@@ -3,6 +3,7 @@
 // Threads: any; learning takes a mutex, asking does not.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -17,9 +18,11 @@ struct RunCost {
   double base = 0;    // nanoseconds
   double perRow = 0;  // nanoseconds
 
-  // Expected time of a run; kNever when unknown.
+  // Expected time of a run, at most a century; kNever when unknown.
   TimeNs of(std::int64_t rows) const {
-    return known ? static_cast<TimeNs>(base + perRow * static_cast<double>(rows)) : kNever;
+    constexpr double kCentury = 3.2e18;  // rows without a byte can be more than time can say
+    const double time = base + perRow * static_cast<double>(rows);
+    return known ? static_cast<TimeNs>(std::min(time, kCentury)) : kNever;
   }
 };
 

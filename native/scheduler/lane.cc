@@ -3,6 +3,7 @@
 #include "native/scheduler/lane.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -16,7 +17,7 @@
 #include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/base/log.h"
-#include "native/base/request.h"
+#include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/run.h"
 #include "native/scheduler/served_model.h"

@@ -11,16 +11,12 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <stop_token>
 #include <thread>
 #include <vector>
 
 #include "native/base/clock.h"
-#include "native/base/error.h"
-#include "native/base/request.h"
 #include "native/scheduler/policy.h"
-#include "native/scheduler/queue.h"
 #include "native/scheduler/served_model.h"
 #include "native/scheduler/start_thread.h"
 

@@ -33,7 +33,7 @@ std::int64_t fairShare(std::int64_t waiting, const Limits& limits,
     return most;
   }
   const auto lanes = static_cast<std::int64_t>(measured->idleLanes) + 1;
-  const std::int64_t share = std::clamp<std::int64_t>((waiting + lanes - 1) / lanes, 1, most);
+  const std::int64_t share = std::min((waiting + lanes - 1) / lanes, most);
   const auto shared = static_cast<double>(measured->cost.of(share));
   return shared <= kSharingPays * static_cast<double>(measured->cost.of(most)) ? share : most;
 }
@@ -50,7 +50,7 @@ TimeNs worthWaitingUntil(std::int64_t rows, TimeNs last, TimeNs now,
   constexpr TimeNs kLongGap = TimeNs{3600} * 1'000'000'000;
   const auto& [cost, gap, idleLanes] = *measured;
   if (!cost.known || gap > kLongGap ||
-      rows * static_cast<double>(gap) >= static_cast<double>(cost.of(rows))) {
+      static_cast<double>(rows) * static_cast<double>(gap) >= static_cast<double>(cost.of(rows))) {
     return now;
   }
   return last + 2 * gap;

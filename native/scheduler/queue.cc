@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -56,7 +57,7 @@ Queue::TakeResult Queue::take(Taken& batch, TimeNs now, std::optional<Measured> 
   if (measured && gap_ > 0) {
     measured->gap = static_cast<TimeNs>(gap_);
   }
-  expire(measured && measured->cost.known ? now + measured->cost.of(1) : now, result.expired);
+  expire(now, measured && measured->cost.known ? now + measured->cost.of(1) : now, result.expired);
   const Decision decision = decide(items_, limits_, now, measured);
   if (decision.take.empty()) {
     result.waitUntil = std::min(decision.waitUntil, nextDeadline_);
@@ -169,17 +170,25 @@ void Queue::removeAt(std::span<const std::size_t> positions, Requests& out) {
   }
 }
 
-void Queue::expire(TimeNs now, Requests& out) {
-  if (now < nextDeadline_) {
+void Queue::expire(TimeNs now, TimeNs reach, Requests& out) {
+  if (reach < nextDeadline_) {
     return;
   }
   std::vector<std::size_t> late;
   TimeNs next = kNever;
   for (std::size_t i = 0; i < items_.size(); ++i) {
-    if (items_[i].deadline <= now) {
+    if (items_[i].deadline <= reach) {
       late.push_back(i);
     } else {
       next = std::min(next, items_[i].deadline);
+    }
+  }
+  if (!late.empty() && late.size() == items_.size()) {
+    const auto longest =
+        std::ranges::max_element(late, {}, [this](std::size_t at) { return items_[at].deadline; });
+    if (items_[*longest].deadline > now) {
+      next = items_[*longest].deadline;
+      late.erase(longest);
     }
   }
   removeAt(late, out);

@@ -46,7 +46,8 @@ class Queue {
   };
   // thread: lane. Fills `batch` (empty on entry) with what the policy says; a filled one must go to
   // finish().
-  // With `measured`, requests that could not be answered in time any more expire as well; its gap
+  // With `measured`, requests that could not be answered in time any more expire as well, unless
+  // nobody else waits: a run is all that can correct a cost that was measured on a bad day. Its gap
   // is filled in here.
   TakeResult take(Taken& batch, TimeNs now, std::optional<Measured> measured = std::nullopt);
 
@@ -73,7 +74,8 @@ class Queue {
   void learnGap(std::int64_t rows, TimeNs now);
   // Both lists describe the same requests; removal keeps them aligned.
   void removeAt(std::span<const std::size_t> positions, Requests& out);
-  void expire(TimeNs now, Requests& out);
+  // `reach`: when a run that begins now would end.
+  void expire(TimeNs now, TimeNs reach, Requests& out);
   void abandon(Taken& batch, Request& request, std::vector<std::stop_source>& toStop);
   void settle();
 

@@ -22,6 +22,7 @@
 #include "native/engine/engine.h"
 #include "native/scheduler/lane.h"
 #include "native/scheduler/load_rules.h"
+#include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/run.h"
 #include "native/scheduler/served_model.h"

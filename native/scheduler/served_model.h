@@ -10,6 +10,7 @@
 
 #include "native/base/error.h"
 #include "native/base/metrics.h"
+#include "native/base/tensor.h"
 #include "native/engine/engine.h"
 #include "native/scheduler/estimate.h"
 #include "native/scheduler/policy.h"

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "native/base/clock.h"
@@ -73,6 +74,18 @@ const check::Add kSameRows("from batches of one size alone, time is taken to gro
   }
   check::that(near(estimate.of(16), 16'000), "16000 for twice the rows");
   check::that(estimate.of(0) >= 0, "never below zero");
+});
+
+// A tensor with an axis of zero has no bytes, however many rows.
+const check::Add kHuge("more rows than time can say do not turn into the past", [] {
+  RunEstimate estimate;
+  for (int i = 0; i < 20; ++i) {
+    estimate.add(1, 1'000'000);
+  }
+  const std::int64_t huge = std::numeric_limits<std::int64_t>::max() / 32;
+  check::that(estimate.of(huge) > 0, "a time to come");
+  estimate.add(huge, 1'000'000);
+  check::that(estimate.of(1) >= 0 && estimate.of(huge) > 0, "times to come after such a run");
 });
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <fstream>
+#include <ios>
 #include <iterator>
 #include <span>
 #include <string>
@@ -50,7 +51,7 @@ const check::Add kBroken("no prefix and no single changed byte of a model breaks
   }
   for (std::size_t at = 0; at < whole.size(); ++at) {
     std::vector<char> changed = whole;
-    changed[at] = static_cast<char>(changed[at] ^ 0xFF);
+    changed[at] = static_cast<char>(~static_cast<unsigned char>(changed[at]));
     hasSteadyCost(std::as_bytes(std::span(changed)));
   }
 });

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -38,9 +39,11 @@ class Sequence {
  public:
   explicit Sequence(std::uint32_t seed)
       : random_(seed),
+        measured_(measure()),
         limits_{.batchable = below(8) != 0,
                 .maxBatch = 1 + below(8),
                 .maxDelay = below(2) * below(50),
+                .alwaysDelay = below(2) == 0,
                 .maxQueue = static_cast<std::size_t>(1 + below(12))},
         queue_(limits_) {}
 
@@ -58,6 +61,22 @@ class Sequence {
 
  private:
   std::int64_t below(std::uint32_t limit) { return static_cast<std::int64_t>(random_() % limit); }
+
+  std::optional<infer::Measured> measure() {
+    if (below(2) == 0) {
+      return std::nullopt;
+    }
+    return infer::Measured{.cost = {.known = below(4) != 0,
+                                    .base = static_cast<double>(below(40)),
+                                    .perRow = static_cast<double>(below(10))},
+                           .gap = kNever,  // the queue knows it
+                           .idleLanes = static_cast<std::size_t>(below(3))};
+  }
+
+  // When a run of one row that begins now would end, as far as it is known.
+  TimeNs reach() const {
+    return measured_ && measured_->cost.known ? now_ + measured_->cost.of(1) : now_;
+  }
 
   void require(bool holds, const char* what) {
     if (!holds && broken_.empty()) {
@@ -128,9 +147,9 @@ class Sequence {
 
   TimeNs take() {
     auto batch = std::make_unique<infer::Taken>();
-    const auto result = queue_.take(*batch, now_);
+    const auto result = queue_.take(*batch, now_, measured_);
     for (const auto& request : result.expired) {
-      require(known(request->id).deadline <= now_, "nothing expired too early");
+      require(known(request->id).deadline <= reach(), "nothing expired too early");
       leaveQueue(request->id, State::kEnded);
     }
     require(std::ranges::all_of(waiting_, [this](auto id) { return known(id).deadline > now_; }),
@@ -167,6 +186,7 @@ class Sequence {
       rows += known(id).rows;
     }
     require(limits_.batchable && rows < limits_.maxBatch, "only an incomplete batch to wait");
+    require(limits_.maxDelay > 0, "no wait without maxDelay");
     require(waitUntil > now_, "a wait that ends later");
     require(waitUntil <= known(waiting_.front()).arrived + limits_.maxDelay,
             "no wait beyond maxDelay");
@@ -182,7 +202,9 @@ class Sequence {
     }
     require(batch.size() == 1 || rows <= limits_.maxBatch, "a batch within maxBatch");
     require(batch.size() == 1 || limits_.batchable, "one at a time without a batch axis");
-    if (limits_.batchable && batch.size() < candidates.size() && rows < limits_.maxBatch) {
+    const bool sharing = measured_ && measured_->idleLanes > 0;
+    if (!sharing && limits_.batchable && batch.size() < candidates.size() &&
+        rows < limits_.maxBatch) {
       require(rows + known(candidates[batch.size()]).rows > limits_.maxBatch,
               "all that fits in one batch");
     }
@@ -246,6 +268,7 @@ class Sequence {
   }
 
   std::mt19937 random_;
+  const std::optional<infer::Measured> measured_;
   const infer::Limits limits_;
   infer::Queue queue_;
   TimeNs now_ = 0;

@@ -140,6 +140,37 @@ const check::Add kAllExpired("when all are late nothing is left to run or to wai
   check::equal(filled.queue.depth(), std::size_t{0}, "requests that wait");
 });
 
+constexpr infer::Measured kSlow = {.cost = {.known = true, .base = 100, .perRow = 0}};
+
+const check::Add kHopeless("requests that a run cannot answer in time expire before it", [] {
+  Filled filled(0);
+  setDeadline(filled, 1, 100);
+  setDeadline(filled, 2, 101);
+  setDeadline(filled, 3, 50);
+  Taken batch;
+  const auto result = filled.queue.take(batch, 0, kSlow);
+  check::equal(idsOf(result.expired), Ids{1, 3}, "the ones that end too late");
+  check::equal(idsOf(batch.requests), Ids{2}, "the one in time");
+  filled.queue.finish(batch);
+});
+
+// A cost measured on a bad day would refuse everybody for ever: nothing would run to correct it.
+const check::Add kTried("when no request can be answered in time the one with most time is tried",
+                        [] {
+                          Filled filled(0);
+                          setDeadline(filled, 1, 40);
+                          setDeadline(filled, 2, 60);
+                          setDeadline(filled, 3, 50);
+                          Taken batch;
+                          const auto result = filled.queue.take(batch, 0, kSlow);
+                          check::equal(idsOf(result.expired), Ids{1, 3}, "the others");
+                          check::equal(idsOf(batch.requests), Ids{2}, "the one that is tried");
+                          filled.queue.finish(batch);
+                          setDeadline(filled, 4, 70);
+                          check::equal(idsOf(filled.queue.take(batch, 70, kSlow).expired), Ids{4},
+                                       "a late one, not tried");
+                        });
+
 const check::Add kCancelWaiting(
     "a cancelled request leaves the queue, the rest keep their order", [] {
       Filled filled(5);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // When a run may happen on the submitter's own thread, and when it must not.
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
