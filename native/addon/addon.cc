@@ -72,8 +72,9 @@ Napi::Value load(const Napi::CallbackInfo& info) {
     const auto request = info[0].As<Napi::Object>();
     std::string engine;
     LoadSpec spec = toLoadSpec(request, engine);
-    spec.engine =
-        orThrow(env, Registry::process().engine(engine, toCandidates(request.Get("libraries"))));
+    spec.engine = [engine, candidates = toCandidates(request.Get("libraries"))] {
+      return Registry::process().engine(engine, candidates);
+    };
     const auto deferred = Napi::Promise::Deferred::New(env);
     const std::shared_ptr<Completion> completion = environment.completion(env);
     completion->expect(1);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -48,7 +49,7 @@ Result<Batch> zeroBatch(const Signature& signature) {
 
 }  // namespace
 
-std::string sharingKey(const LoadSpec& spec) {
+std::string sharingKey(const LoadSpec& spec, std::string_view engine) {
   std::error_code failure;
   auto real = std::filesystem::canonical(spec.file.path, failure);
   if (failure) {
@@ -56,8 +57,7 @@ std::string sharingKey(const LoadSpec& spec) {
   }
   const auto size = std::filesystem::file_size(spec.file.path, failure);
   const auto changed = std::filesystem::last_write_time(spec.file.path, failure);
-  std::string key =
-      std::string(spec.engine->name()) + '\n' + spec.device.name + '\n' + real.string();
+  std::string key = std::string(engine) + '\n' + spec.device.name + '\n' + real.string();
   const auto add = [&key](auto number) { key += '\n' + std::to_string(number); };
   add(size);
   add(changed.time_since_epoch().count());

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a load decides before and after the engine's part: sharing, batching, the first run.
-// Threads: pure functions but for the files they look at; loader, sharingKey also any.
+// Threads: loader; pure functions but for the files they look at.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "native/base/error.h"
 #include "native/base/request.h"
@@ -16,7 +17,7 @@ namespace infer {
 
 // Two loads with equal keys may share one model. A file that was replaced meanwhile is another
 // model.
-std::string sharingKey(const LoadSpec& spec);
+std::string sharingKey(const LoadSpec& spec, std::string_view engine);
 
 // Whether and how far rows may be batched. Asking for it explicitly is taken as the word that axis
 // 0 is the batch axis, also where the exporter gave it different names.

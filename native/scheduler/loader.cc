@@ -45,7 +45,7 @@ Result<void> Loader::run(Job& job) {
           jobs_.pop_back();
           return Error{ErrorCode::kInternal,
                        std::string("a loader thread cannot be started: ") + failure.what(),
-                       "no-thread"};
+                       {}};
         }
         // One that runs already will come to it.
       }

@@ -6,12 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -47,6 +49,19 @@ bool isMicro(const ServedModel& model, const Requests& requests) {
   return rows <= model.queue.limits().maxBatch && model.estimate.of(rows) < kMicroRun;
 }
 
+// Files of this size take long enough to load that others should not wait for them.
+constexpr std::uintmax_t kBigFile = std::uintmax_t{32} << 20;
+
+bool isBig(const ModelFile& file) {
+  std::error_code failure;
+  const std::uintmax_t size = std::filesystem::file_size(file.path, failure);
+  return !failure && size >= kBigFile;
+}
+
+Error cannotLoad(const LoadSpec& spec, const std::exception& failure) {
+  return {ErrorCode::kInternal, spec.file.path + ": cannot be loaded: " + failure.what(), {}};
+}
+
 }  // namespace
 
 Scheduler::Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& clock,
@@ -55,7 +70,8 @@ Scheduler::Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& cl
       budget_(std::move(budget)),
       clock_(clock),
       start_(std::move(start)),
-      loader_(static_cast<std::size_t>(std::max(budget_.lanes, 1)), start_),
+      bigLoads_(static_cast<std::size_t>(std::max(budget_.lanes, 1)), start_),
+      smallLoads_(static_cast<std::size_t>(std::max(budget_.lanes, 1)), start_),
       desk_(1, start_) {
   for (int i = 0; i < budget_.lanes; ++i) {
     const std::optional<int> core =
@@ -65,8 +81,9 @@ Scheduler::Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& cl
 }
 
 Scheduler::~Scheduler() {
-  desk_.stop();  // its jobs and the next one's use the lanes
-  loader_.stop();
+  desk_.stop();  // the jobs of all three use the lanes
+  bigLoads_.stop();
+  smallLoads_.stop();
   for (const auto& slot : slots_) {
     if (slot->lane) {
       slot->lane->stop();
@@ -101,8 +118,33 @@ void ModelHandle::release(std::function<void()> freed) {
   }
 }
 
-void Scheduler::load(const LoadSpec& spec, Loaded done) {
-  const std::string key = sharingKey(spec);
+void Scheduler::load(const LoadSpec& spec, const Loaded& done) {
+  Loader::Job job = [this, spec, done] { join(spec, done); };
+  if (auto taken = desk_.run(job); !taken.ok()) {
+    done(std::move(taken).error());
+  }
+}
+
+Result<Scheduler::Found> Scheduler::find(const LoadSpec& spec) {
+  try {
+    auto engine = spec.engine();
+    if (!engine.ok()) {
+      return std::move(engine).error();
+    }
+    std::string key = sharingKey(spec, engine.value()->name());
+    return Found{std::move(engine).value(), std::move(key)};
+  } catch (const std::exception& failure) {
+    return cannotLoad(spec, failure);
+  }
+}
+
+void Scheduler::join(const LoadSpec& spec, const Loaded& done) {
+  auto found = find(spec);
+  if (!found.ok()) {
+    done(std::move(found).error());
+    return;
+  }
+  const auto [engine, key] = std::move(found).value();
   std::shared_ptr<ServedModel> ready;
   bool fresh = false;
   {
@@ -111,7 +153,7 @@ void Scheduler::load(const LoadSpec& spec, Loaded done) {
     fresh = made;
     Entry& entry = at->second;
     if (!entry.model) {
-      entry.waiting.push_back(std::move(done));
+      entry.waiting.push_back(done);
     } else {
       ready = entry.model;
       ++entry.handles;
@@ -120,9 +162,10 @@ void Scheduler::load(const LoadSpec& spec, Loaded done) {
   if (ready) {
     done(ModelHandle(*this, std::move(ready)));
   } else if (fresh) {
-    Loader::Job job = [this, key, spec] { finishLoad(key, loadSafely(spec)); };
-    if (auto begun = loader_.run(job); !begun.ok()) {
-      finishLoad(key, std::move(begun).error());
+    Loader& loads = isBig(spec.file) ? bigLoads_ : smallLoads_;
+    Loader::Job job = [this, key, spec, engine] { finishLoad(key, loadSafely(spec, *engine)); };
+    if (auto taken = loads.run(job); !taken.ok()) {
+      finishLoad(key, std::move(taken).error());
     }
   }
 }
@@ -150,9 +193,8 @@ void Scheduler::release(std::shared_ptr<ServedModel> model, std::function<void()
     model.reset();  // frees it here, unless a run of abandoned requests is still in flight
     freed();
   };
-  // The thread that loaded the model is there in any case, but may be busy.
-  if (!desk_.run(job).ok() && !loader_.run(job).ok()) {
-    job();
+  if (!desk_.run(job).ok()) {
+    job();  // as good as never: the desk's thread was there for the load
   }
 }
 
@@ -195,21 +237,20 @@ void Scheduler::abandon(ServedModel& model, const ReplyChannel* channel) {
   model.queue.cancelAll(channel);
 }
 
-Result<std::shared_ptr<ServedModel>> Scheduler::loadSafely(const LoadSpec& spec) {
+Result<std::shared_ptr<ServedModel>> Scheduler::loadSafely(const LoadSpec& spec, Engine& engine) {
   try {
-    return loadNow(spec);
+    return loadNow(spec, engine);
   } catch (const std::exception& failure) {  // std::bad_alloc: the warm-up of a huge fixed shape
-    return Error{
-        ErrorCode::kInternal, spec.file.path + ": cannot be loaded: " + failure.what(), {}};
+    return cannotLoad(spec, failure);
   }
 }
 
-Result<std::shared_ptr<ServedModel>> Scheduler::loadNow(const LoadSpec& spec) {
+Result<std::shared_ptr<ServedModel>> Scheduler::loadNow(const LoadSpec& spec, Engine& engine) {
   auto lanes = lanesFor(spec.placement);
   if (!lanes.ok()) {
     return std::move(lanes).error();
   }
-  auto loaded = spec.engine->load(spec.file, spec.device);
+  auto loaded = engine.load(spec.file, spec.device);
   if (!loaded.ok()) {
     return std::move(loaded).error();
   }
@@ -226,7 +267,7 @@ Result<std::shared_ptr<ServedModel>> Scheduler::loadNow(const LoadSpec& spec) {
   if (!limits.ok()) {
     return std::move(limits).error();
   }
-  auto served = std::make_shared<ServedModel>(std::move(model), std::string(spec.engine->name()),
+  auto served = std::make_shared<ServedModel>(std::move(model), std::string(engine.name()),
                                               spec.device, limits.value());
   served->lanes = std::move(lanes).value();
   for (Lane* lane : served->lanes) {

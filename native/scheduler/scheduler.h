@@ -33,7 +33,8 @@ struct Placement {
 };
 
 struct LoadSpec {
-  std::shared_ptr<Engine> engine;
+  // Called on a loader thread: opening an engine's library takes a while.
+  std::function<Result<std::shared_ptr<Engine>>()> engine;
   Device device;
   ModelFile file;
   Limits limits;  // `batchable` is found from the signature; maxBatch 0 means the default
@@ -81,9 +82,9 @@ class Scheduler {
   using Loaded = std::function<void(Result<ModelHandle>)>;
 
   // Loads on a loader thread, or joins a load or a loaded model of the same file, device and
-  // limits: then all callers share it. `done` is called once, on a loader thread or on the
-  // caller's, which it is also when no loader thread can be started.
-  void load(const LoadSpec& spec, Loaded done);
+  // limits: then all callers share it. No file is looked at on the caller's thread. `done` is
+  // called once, on a loader thread or, when none can be started, on the caller's.
+  void load(const LoadSpec& spec, const Loaded& done);
 
   // Whether submit() may run a batch itself, on the caller's thread, where the model is so small
   // that handing over would cost more than the run.
@@ -118,9 +119,19 @@ class Scheduler {
     std::unique_ptr<Lane> lane;  // made when first used
   };
 
-  Result<std::shared_ptr<ServedModel>> loadSafely(const LoadSpec& spec);  // nothing is thrown
+  // What a load needs to know before it joins another or begins.
+  struct Found {
+    std::shared_ptr<Engine> engine;  // shared with the registry, which keeps it
+    std::string key;                 // loads with equal ones share a model
+  };
+
+  // Of these, nothing is thrown. thread: loader.
+  static Result<Found> find(const LoadSpec& spec);
+  void join(const LoadSpec& spec, const Loaded& done);
+  Result<std::shared_ptr<ServedModel>> loadSafely(const LoadSpec& spec, Engine& engine);
+
   bool runHere(ServedModel& model);
-  Result<std::shared_ptr<ServedModel>> loadNow(const LoadSpec& spec);
+  Result<std::shared_ptr<ServedModel>> loadNow(const LoadSpec& spec, Engine& engine);
   void finishLoad(const std::string& key, Result<std::shared_ptr<ServedModel>> result);
   Result<std::vector<Lane*>> lanesFor(const Placement& placement);
   // The rest is called with mutex_ held.
@@ -135,9 +146,12 @@ class Scheduler {
   std::mutex mutex_;
   std::map<std::string, Entry> entries_;  // guarded by mutex_; by what makes models the same
   std::vector<std::unique_ptr<Slot>>
-      slots_;      // guarded by mutex_; lanes live as long as the scheduler
-  Loader loader_;  // last, with the next: their jobs use everything above
-  Loader desk_;    // one thread for what must not wait behind loads
+      slots_;  // guarded by mutex_; lanes live as long as the scheduler
+  // Last: their jobs use everything above. Each is a pool of its own, so that nothing waits behind
+  // what takes much longer.
+  Loader bigLoads_;
+  Loader smallLoads_;
+  Loader desk_;  // one thread for looking up and freeing
 };
 
 }  // namespace infer

@@ -38,7 +38,7 @@ Rig::Rig(int lanes, Time time, infer::StartThread start) {
 
 infer::LoadSpec Rig::spec(const std::string& file) const {
   infer::LoadSpec spec;
-  spec.engine = engine;
+  spec.engine = [engine = engine] { return infer::Result<std::shared_ptr<infer::Engine>>(engine); };
   spec.device = {"cpu"};
   spec.file.path = file;
   spec.limits = {.batchable = true, .maxBatch = 32, .maxDelay = 0, .maxQueue = 1024};

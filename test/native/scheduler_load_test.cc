@@ -263,7 +263,9 @@ const check::Add kPinned("runs happen on the cores that were asked for", [] {
   const auto inbox = std::make_shared<test::Inbox>();
   infer::Scheduler scheduler(allowed.value(), infer::planLanes(allowed.value(), {}), clock);
   infer::LoadSpec spec;
-  spec.engine = std::make_shared<test::TestEngine>(stage);
+  spec.engine = [&stage] {
+    return infer::Result<std::shared_ptr<infer::Engine>>(std::make_shared<test::TestEngine>(stage));
+  };
   spec.file.path = test::fixture("affine.onnx");
   spec.limits.maxQueue = 1;
   spec.placement.cores = {core};

@@ -1,16 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loading and closing where threads cannot be started, are busy, or cannot be pinned.
 #include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 #include <future>
+#include <latch>
+#include <memory>
+#include <new>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "native/base/clock.h"
 #include "native/base/error.h"
+#include "native/engine/engine.h"
 #include "native/scheduler/lane.h"
 #include "native/scheduler/scheduler.h"
 #include "test/native/check.h"
 #include "test/native/fixtures.h"
 #include "test/native/rig.h"
+#include "test/native/temp_folder.h"
 #include "test/native/threads.h"
 
 namespace {
@@ -28,8 +39,9 @@ struct NoThreadCase {
 };
 
 const std::vector<NoThreadCase> kNoThread = {
-    {"a load that no thread can take fails and can be tried again", 0, "cannot be started"},
-    {"a lane that cannot be started fails the load, which can be tried again", 1,
+    {"a load that no thread can look up fails and can be tried again", 0, "cannot be started"},
+    {"a load that no thread can take fails and can be tried again", 1, "cannot be started"},
+    {"a lane that cannot be started fails the load, which can be tried again", 2,
      "cannot be loaded"},
 };
 
@@ -70,6 +82,60 @@ const check::Add kCloseFirst("closing a model does not wait for the loads of oth
   rig.stage->waitForLive(0);
   rig.stage->holdLoads(false);
   loaded.get_future().get();
+});
+
+const check::Add kSmallFirst("a small file does not wait for big ones to be loaded", [] {
+  const test::TempFolder folder;
+  const auto big = folder.path() / "big.onnx";
+  std::ofstream(big) << "sparse";
+  std::filesystem::resize_file(big, std::uintmax_t{64} << 20);
+  Rig rig;
+  rig.stage->holdLoads(true);
+  std::latch loaded(2);
+  for (const std::string& file : {big.string(), test::fixture("scalar.onnx")}) {
+    rig.scheduler->load(rig.spec(file), [&loaded](const infer::Result<infer::ModelHandle>&) {
+      loaded.count_down();
+    });
+  }
+  rig.stage->waitForLoads(2);
+  rig.stage->holdLoads(false);
+  loaded.wait();
+});
+
+struct EngineCase {
+  const char* name;
+  std::function<infer::Result<std::shared_ptr<infer::Engine>>()> engine;
+  ErrorCode code;
+  const char* message;
+};
+
+const std::vector<EngineCase> kNoEngine = {
+    {"an engine that cannot be opened fails the load with its reason",
+     [] { return infer::Error{ErrorCode::kEngineUnavailable, "not here", {}}; },
+     ErrorCode::kEngineUnavailable, "not here"},
+    {"an engine whose opening throws fails the load",
+     []() -> infer::Result<std::shared_ptr<infer::Engine>> { throw std::bad_alloc(); },
+     ErrorCode::kInternal, "affine.onnx: cannot be loaded"},
+};
+
+const check::AddEach kNoEngines(kNoEngine, [](const EngineCase& row) {
+  Rig rig;
+  auto spec = rig.spec();
+  spec.engine = row.engine;
+  check::failed(rig.tryLoad(spec), row.code, row.message);
+  const auto model = rig.load();
+});
+
+const check::Add kElsewhere("the engine is opened on a thread of the loader's", [] {
+  Rig rig;
+  auto spec = rig.spec();
+  std::thread::id opener;  // read after the load
+  spec.engine = [&opener, find = spec.engine] {
+    opener = std::this_thread::get_id();
+    return find();
+  };
+  const auto model = rig.load(spec);
+  check::that(opener != std::this_thread::get_id(), "another thread");
 });
 
 const check::Add kNotPinned("a lane that the system does not pin says so", [] {
