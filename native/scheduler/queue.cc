@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -77,53 +79,42 @@ void Queue::finish(Taken& batch) {
 }
 
 bool Queue::cancel(const ReplyChannel* channel, std::uint64_t id) {
-  std::vector<std::stop_source> toStop;
-  Requests removed;  // destroyed after the lock is released
-  bool found = false;
-  const auto matches = [channel, id](const auto& request) {
-    return request->id == id && request->channel.get() == channel && !request->abandoned;
+  return !cancelMany(channel, {&id, 1}).empty();
+}
+
+std::vector<std::uint64_t> Queue::cancelMany(const ReplyChannel* channel,
+                                             std::span<const std::uint64_t> ids) {
+  const auto isMeant = [channel, ids](const Request& request) {
+    return request.channel.get() == channel && std::ranges::binary_search(ids, request.id);
   };
-  {
-    const std::lock_guard lock(mutex_);
-    const auto waiting = std::ranges::find_if(requests_, matches);
-    if (waiting != requests_.end()) {
-      const auto position = static_cast<std::size_t>(waiting - requests_.begin());
-      removeAt({&position, 1}, removed);
-      settle();
-      return true;
-    }
-    for (Taken* batch : taken_) {
-      const auto running = std::ranges::find_if(batch->requests, matches);
-      if (running != batch->requests.end()) {
-        abandon(*batch, **running, toStop);
-        settle();
-        found = true;
-        break;
-      }
-    }
-  }
-  for (std::stop_source& stop : toStop) {
-    stop.request_stop();
-  }
-  return found;
+  return leave(isMeant, ids.size());
 }
 
 void Queue::cancelAll(const ReplyChannel* channel) {
+  leave([channel](const Request& request) { return request.channel.get() == channel; }, SIZE_MAX);
+}
+
+// At most `most` requests; returns their ids.
+std::vector<std::uint64_t> Queue::leave(const std::function<bool(const Request&)>& leaves,
+                                        std::size_t most) {
+  std::vector<std::uint64_t> left;
   std::vector<std::stop_source> toStop;
   Requests removed;  // destroyed after the lock is released
   {
     const std::lock_guard lock(mutex_);
     std::vector<std::size_t> positions;
-    for (std::size_t i = 0; i < requests_.size(); ++i) {
-      if (requests_[i]->channel.get() == channel) {
-        positions.push_back(i);
+    for (std::size_t at = 0; at < requests_.size() && left.size() < most; ++at) {
+      if (leaves(*requests_[at])) {
+        positions.push_back(at);
+        left.push_back(requests_[at]->id);
       }
     }
     removeAt(positions, removed);
     for (Taken* batch : taken_) {
       for (const auto& request : batch->requests) {
-        if (request->channel.get() == channel && !request->abandoned) {
+        if (left.size() < most && !request->abandoned && leaves(*request)) {
           abandon(*batch, *request, toStop);
+          left.push_back(request->id);
         }
       }
     }
@@ -132,13 +123,16 @@ void Queue::cancelAll(const ReplyChannel* channel) {
   for (std::stop_source& stop : toStop) {
     stop.request_stop();
   }
+  return left;
 }
 
 Requests Queue::close() {
   Requests waiting;
   const std::lock_guard lock(mutex_);
   closed_ = true;
-  waiting.swap(requests_);
+  waiting.assign(std::make_move_iterator(requests_.begin()),
+                 std::make_move_iterator(requests_.end()));
+  requests_.clear();
   items_.clear();
   itemRows_ = 0;
   nextDeadline_ = kNever;
@@ -150,21 +144,12 @@ void Queue::removeAt(std::span<const std::size_t> positions, Requests& out) {
   if (positions.empty()) {
     return;
   }
-  auto next = positions.begin();
-  std::size_t kept = positions.front();
-  for (std::size_t at = kept; at < requests_.size(); ++at) {
-    if (next != positions.end() && *next == at) {
-      itemRows_ -= items_[at].rows;
-      out.push_back(std::move(requests_[at]));
-      ++next;
-      continue;
-    }
-    requests_[kept] = std::move(requests_[at]);
-    items_[kept] = items_[at];
-    ++kept;
+  for (const std::size_t at : positions) {
+    itemRows_ -= items_[at].rows;
+    out.push_back(std::move(requests_[at]));
   }
-  requests_.resize(kept);
-  items_.resize(kept);
+  requests_.erase(positions);
+  items_.erase(positions);
   if (requests_.empty()) {
     nextDeadline_ = kNever;
   }

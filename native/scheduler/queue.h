@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/base/request.h"
+#include "native/scheduler/line.h"
 #include "native/scheduler/policy.h"
 
 namespace infer {
@@ -58,6 +60,11 @@ class Queue {
   // or running).
   bool cancel(const ReplyChannel* channel, std::uint64_t id);
 
+  // The same for many, `ids` ascending, at the price of one look at each request. Returns those to
+  // be answered.
+  std::vector<std::uint64_t> cancelMany(const ReplyChannel* channel,
+                                        std::span<const std::uint64_t> ids);
+
   // Removes every request of a channel: its environment has ended. Nothing is to be answered.
   void cancelAll(const ReplyChannel* channel);
 
@@ -78,17 +85,19 @@ class Queue {
   void expire(TimeNs now, TimeNs reach, Requests& out);
   void abandon(Taken& batch, Request& request, std::vector<std::stop_source>& toStop);
   void settle();
+  std::vector<std::uint64_t> leave(const std::function<bool(const Request&)>& leaves,
+                                   std::size_t most);
 
   const Limits limits_;
   std::mutex mutex_;
-  Requests requests_;              // guarded by mutex_, oldest first
-  std::vector<QueuedItem> items_;  // guarded by mutex_, what the policy sees of requests_
-  std::int64_t itemRows_ = 0;      // guarded by mutex_; sum over items_
-  std::vector<Taken*> taken_;      // guarded by mutex_
-  TimeNs nextDeadline_ = kNever;   // guarded by mutex_; no item is due before it
-  TimeNs lastArrival_ = kNever;    // guarded by mutex_
-  double gap_ = 0;                 // guarded by mutex_; mean time between rows, 0: not known yet
-  bool closed_ = false;            // guarded by mutex_
+  Line<std::unique_ptr<Request>> requests_;  // guarded by mutex_, oldest first
+  Line<QueuedItem> items_;                   // guarded by mutex_, what the policy sees of requests_
+  std::int64_t itemRows_ = 0;                // guarded by mutex_; sum over items_
+  std::vector<Taken*> taken_;                // guarded by mutex_
+  TimeNs nextDeadline_ = kNever;             // guarded by mutex_; no item is due before it
+  TimeNs lastArrival_ = kNever;              // guarded by mutex_
+  double gap_ = 0;       // guarded by mutex_; mean time between rows, 0: not known yet
+  bool closed_ = false;  // guarded by mutex_
   std::atomic<std::size_t> depth_{0};         // sequentially consistent: see Lane::idle_
   std::atomic<std::size_t> running_{0};       // relaxed: only counted
   std::atomic<std::int64_t> waitingRows_{0};  // relaxed: for predictions

@@ -225,10 +225,18 @@ bool Scheduler::runHere(ServedModel& model) {
 
 void Scheduler::cancel(ServedModel& model, const std::shared_ptr<ReplyChannel>& channel,
                        std::uint64_t id, const Error& error) {
-  if (model.queue.cancel(channel.get(), id)) {
+  cancelMany(model, channel, {id}, error);
+}
+
+void Scheduler::cancelMany(ServedModel& model, const std::shared_ptr<ReplyChannel>& channel,
+                           std::vector<std::uint64_t> ids, const Error& error) {
+  std::ranges::sort(ids);
+  std::vector<Reply> replies;
+  for (const std::uint64_t id : model.queue.cancelMany(channel.get(), ids)) {
     model.metrics.failed(error.code);
-    std::vector<Reply> replies;
     replies.push_back({id, error});
+  }
+  if (!replies.empty()) {
     channel->deliver(std::move(replies));
   }
 }

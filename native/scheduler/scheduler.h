@@ -99,6 +99,10 @@ class Scheduler {
   void cancel(ServedModel& model, const std::shared_ptr<ReplyChannel>& channel, std::uint64_t id,
               const Error& error);
 
+  // The same for many, in any order, at the price of one look at each request of the model.
+  void cancelMany(ServedModel& model, const std::shared_ptr<ReplyChannel>& channel,
+                  std::vector<std::uint64_t> ids, const Error& error);
+
   // Forgets every request of a channel; nothing is answered.
   static void abandon(ServedModel& model, const ReplyChannel* channel);
 

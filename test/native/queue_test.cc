@@ -2,10 +2,12 @@
 // The bounded queue: what it takes, what leaves it when, and which runs are stopped.
 #include "native/scheduler/queue.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 #include "native/base/clock.h"
@@ -181,6 +183,40 @@ const check::Add kCancelWaiting(
       check::equal(idsOf(batch.requests), Ids{1, 2, 4, 5}, "the others");
       filled.queue.finish(batch);
     });
+
+const check::Add kCancelMany("many requests are cancelled together, waiting or running", [] {
+  Filled filled(6);
+  Taken batch;
+  filled.queue.take(batch, 0);
+  const Ids wanted = {1, 2, 3, 4, 6, 7};
+  check::equal(filled.queue.cancelMany(filled.inbox.get(), wanted), Ids{6, 1, 2, 3, 4}, "found");
+  check::that(batch.stop.stop_requested(), "the run to be stopped");
+  check::that(filled.queue.cancelMany(filled.inbox.get(), wanted).empty(), "nothing found twice");
+  check::equal(filled.queue.depth(), std::size_t{1}, "requests that wait");
+  filled.queue.finish(batch);
+  check::equal(idsOf(filled.queue.close()), Ids{5}, "the one that was not named");
+});
+
+// Against a plain list, with removals at the front, in the middle and at the end.
+const check::Add kLong("a long queue keeps its order whatever leaves it", [] {
+  constexpr std::uint64_t kCount = 1000;
+  infer::Limits limits = kLimits;
+  limits.maxQueue = kCount;
+  Filled filled(kCount, limits);
+  Ids expected(kCount);
+  std::iota(expected.begin(), expected.end(), 1);
+  while (expected.size() > 8) {
+    const Ids leaving = {expected[1], expected[expected.size() / 2], expected.back()};
+    check::equal(filled.queue.cancelMany(filled.inbox.get(), leaving), leaving, "found");
+    std::erase_if(expected, [&](std::uint64_t id) { return std::ranges::count(leaving, id) > 0; });
+    Taken batch;
+    filled.queue.take(batch, 0);
+    check::equal(idsOf(batch.requests), Ids(expected.begin(), expected.begin() + 4), "the oldest");
+    expected.erase(expected.begin(), expected.begin() + 4);
+    filled.queue.finish(batch);
+  }
+  check::equal(idsOf(filled.queue.close()), expected, "what is left");
+});
 
 const check::Add kCancelOther("another channel's request with the same id stays", [] {
   Filled filled(1);
