@@ -5,6 +5,14 @@ import { float32Text, numbersOf } from './tensor_text.js';
 
 type Postprocess = NonNullable<ModelInfo['postprocess']>[string];
 
+/** The output that holds the scores: the first that model.json says something about; else the first. */
+export function scoresName({
+  signature: { outputs },
+  postprocess = {},
+}: Pick<ModelInfo, 'signature' | 'postprocess'>): string {
+  return (outputs.find(({ name }) => Object.hasOwn(postprocess, name)) ?? outputs[0])?.name ?? '';
+}
+
 /** What an output gets that model.json says nothing about. */
 const plain: Postprocess = { topK: 5, softmax: false };
 

@@ -17,6 +17,7 @@ export interface Config {
   readonly metricsPort: number;
   readonly maxRequestBytes: number;
   readonly maxBufferedBytes: number;
+  readonly maxResponseBytes: number;
   readonly maxHeaderBytes: number;
   readonly maxImagePixels: number;
   readonly maxWaitingImages: number;
@@ -81,6 +82,14 @@ export const settingTable: readonly SettingRow[] = [
     range: [1, 2 ** 40],
     default: 2 ** 28,
     description: 'Memory for the bodies of all requests together; beyond it the answer is 503.',
+  },
+  {
+    key: 'maxResponseBytes',
+    ...bytes,
+    range: [1, 2 ** 28],
+    default: 2 ** 26,
+    description:
+      'Largest JSON of tensors, estimated before it is written; a larger one is answered 400.',
   },
   {
     key: 'maxHeaderBytes',
@@ -178,7 +187,7 @@ function bad(where: string, expected: string, got: unknown): InferenceError {
   );
 }
 
-/** Flags and bare arguments by key; numbers are converted, nothing is checked yet. */
+/** Flags and bare arguments by key: models add up, of other flags the last counts. Nothing is checked yet. */
 function readFlags(args: readonly string[]): Map<string, unknown> {
   const rows = new Map(settingTable.map(row => [flagOf(row.key).slice(2), row]));
   const options = Object.fromEntries(
@@ -197,11 +206,13 @@ function readFlags(args: readonly string[]): Map<string, unknown> {
     if (token.kind === 'positional') models.push(token.value);
     if (token.kind !== 'option') continue;
     const row = rows.get(token.name);
+    const key = row?.key ?? configFlag;
     if (row === undefined && token.name !== configFlag) throw unknownFlag(token.rawName);
     if (token.value === undefined || (!token.inlineValue && token.value.startsWith('--'))) {
       throw bad(token.rawName, 'a value after it', token.value ?? null);
     }
-    given.set(row?.key ?? configFlag, row === undefined ? token.value : fromText(row, token.value));
+    if (row?.key === 'models') models.push(...listOf(token.value));
+    else given.set(key, row === undefined ? token.value : fromText(row, token.value));
   }
   if (models.length > 0) given.set('models', models);
   return given;
@@ -215,8 +226,12 @@ function unknownFlag(name: string): InferenceError {
 /** What a flag or variable says, in the row's type where that is possible. */
 function fromText({ type }: SettingRow, text: string): unknown {
   if (type === 'integer') return /^\d+$/.test(text) ? Number(text) : text;
-  if (type === 'list') return text.split(',').filter(part => part !== '');
+  if (type === 'list') return listOf(text);
   return text;
+}
+
+function listOf(text: string): string[] {
+  return text.split(',').filter(part => part !== '');
 }
 
 function readFile(path: string): Map<string, unknown> {

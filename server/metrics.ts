@@ -31,13 +31,13 @@ const modelMetrics: readonly ModelMetric[] = [
   {
     name: 'inference_completed_total',
     type: 'counter',
-    help: 'Accepted requests that were answered, with a result or an error.',
+    help: 'Accepted requests that were answered with a result.',
     read: stats => stats.completed,
   },
   {
     name: 'inference_errors_total',
     type: 'counter',
-    help: 'Requests that failed, by error code.',
+    help: 'Requests that the queue refused or that failed behind it, by error code.',
     read: stats => stats.errors,
   },
   {

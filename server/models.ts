@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Name -> loaded model: load, find, list, close.
 import { InferenceError, type LoadOptions, loadModel, type Model } from '../lib/index.js';
+import { checkImageInputs } from './decode/image.js';
 
 /** A model under the name it is served by. */
 export interface Served {
@@ -59,9 +60,12 @@ async function load(served: Map<string, Served>, request: LoadRequest): Promise<
   const options: LoadOptions = request.name === undefined ? {} : { name: request.name };
   const model = await loadModel(path, options);
   const { name } = model.info;
-  if (served.has(name)) {
+  try {
+    checkImageInputs(model.info);
+    if (served.has(name)) throw exists(name, path);
+  } catch (error) {
     await model.close();
-    throw exists(name, path);
+    throw error;
   }
   const entry: Served = { name, path, loadedAtStartup, loadedAt: new Date(), model };
   served.set(name, entry);

@@ -141,6 +141,8 @@ export interface JsonForm {
 
 export interface FormRequest {
   readonly inputs: Inputs;
+  /** The outputs that the answer holds, by name. */
+  readonly answered: readonly string[];
   /** @throws  INFER_BAD_INPUT when this form cannot carry the outputs. */
   readonly write: (outputs: Outputs) => string;
 }

@@ -62,6 +62,25 @@ function elementText({ type, data }: Tensor): ElementText {
   return (writers[type] ?? integerText)(data);
 }
 
+/** About as many bytes as an element takes, with its comma; a float32 has up to 9 digits, a float64 up to 17. */
+const elementBytes: { readonly [T in ElementType]?: number } = {
+  float64: 20,
+  int64: 12,
+  uint64: 12,
+  float32: 12,
+  bool: 6,
+};
+
+/** About the size of a tensor as text; strings may grow beyond it by what is escaped. */
+export function textBytes(tensor: Tensor | undefined): number {
+  if (tensor === undefined) return 0;
+  const { type, data } = tensor;
+  if (type !== 'string') return data.length * (elementBytes[type] ?? 8);
+  let bytes = 0;
+  for (const text of data) bytes += String(text).length + 3;
+  return bytes;
+}
+
 /** All elements in row-major order: `[1,2,3]`. */
 export function flatText(tensor: Tensor): string {
   return arrayText(elementText(tensor), 0, tensor.data.length);

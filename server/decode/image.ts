@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Encoded image -> the elements of an image input, through sharp with every limit it has.
 import sharp, { type Sharp } from 'sharp';
-import type { ImageSpec, TensorSpec } from '../../lib/index.js';
+import type { ImageSpec, ModelInfo, TensorSpec } from '../../lib/index.js';
 import { InferenceError } from '../../lib/index.js';
 import { badInput, specText } from './describe.js';
 import type { JsonTensor } from './tensor.js';
@@ -137,6 +137,17 @@ function scaledSize({ width, height }: Size, image: ImageSpec, where: string): S
     throw badInput(where, expected, `${width}x${height}`);
   }
   return scaled;
+}
+
+/**
+ * Whether images can become these inputs at all, which is better known before the first one comes.
+ * @throws  INFER_MODEL_INVALID for preprocessing that makes another type or shape than its input has.
+ */
+export function checkImageInputs({ signature, preprocess = {} }: ModelInfo): void {
+  for (const spec of signature.inputs) {
+    const target = Object.hasOwn(preprocess, spec.name) ? preprocess[spec.name] : undefined;
+    if (target !== undefined) shapeOf(spec, target.image);
+  }
 }
 
 function shapeOf(spec: TensorSpec, { size, layout, colour }: ImageSpec): number[] {

@@ -93,6 +93,16 @@ export const arrays: readonly BadRequest[] = [
     '{"instances":[{"features":[1,2,3,4]},7]}',
     /^instances\[1\]: expected an object like the first, got 7$/,
   ),
+  row(
+    'all_outputs_fixed',
+    '{"instances":[[1,2],[3,4]]}',
+    /^instances: expected a model whose outputs have a row for each, got 1 rows for 2 instances$/,
+  ),
+  row(
+    'wide_output',
+    '[[1]]',
+    /^body: expected rows whose answer has at most 3000000 bytes .*, got rows .* about 3145728$/,
+  ),
   row('two_inputs', '[[1,2]]', /^body: expected objects in .* inputs "a", "b", got an array$/),
   row(
     'two_inputs',

@@ -10,6 +10,8 @@ import { call, digits, iris, metric, postJson, startServer } from './helpers.js'
 const fixtures = [
   'two_inputs',
   'free_axes',
+  'all_outputs_fixed',
+  'wide_output',
   'identity_uint8',
   'identity_int64',
   'identity_float16',
@@ -19,6 +21,7 @@ const fixtures = [
 const models = [iris, digits, ...fixtures.map(name => fixture(`${name}.onnx`))];
 const server = await startServer({
   models,
+  args: ['--max-response-bytes', '3000000'],
   nodeArgs: ['--expose-gc', '--import', collectOnSignal()],
 });
 t.teardown(server.stop);

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { listDevices } from '../../lib/index.js';
 import { fixture, root, textOf } from '../helpers.js';
-import { call, iris, postJson, runCommand, startServer } from './helpers.js';
+import { call, copyModel, digits, iris, postJson, runCommand, startServer } from './helpers.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'inference-native-'));
 t.teardown(() => rm(folder, { recursive: true }));
@@ -77,7 +77,16 @@ t.test('devices explains an engine that is missing', async t => {
 
 const truncated = join(folder, 'truncated.onnx');
 await writeFile(truncated, Buffer.from([8, 8, 18, 200]));
+const crooked = await copyModel(digits, {
+  preprocess: { image: { image: { size: [32, 32], colour: 'gray', mean: [0], std: [1] } } },
+});
+t.teardown(crooked.remove);
 const failures = [
+  {
+    name: 'preprocessing that cannot make the input',
+    args: [crooked.folder],
+    code: 'INFER_MODEL_INVALID',
+  },
   { name: 'a missing model', args: [join(folder, 'none.onnx')], code: 'INFER_MODEL_NOT_FOUND' },
   { name: 'a broken model', args: [truncated], code: 'INFER_MODEL_INVALID' },
   {

@@ -62,6 +62,7 @@ t.test('models come bare, from the environment or from the file', async t => {
   t.same(readConfig([], { INFERENCE_NATIVE_MODELS: 'c,y=d' }).models, ['c', 'y=d']);
   t.same(readConfig(['--config', fileWith({ models: ['e'] })], {}).models, ['e']);
   t.same(readConfig(['--models', 'f,g'], {}).models, ['f', 'g']);
+  t.same(readConfig(['--models', 'f', '--models', 'g', 'h'], {}).models, ['f', 'g', 'h']);
 });
 
 const wrong = [

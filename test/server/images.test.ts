@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import t from 'tap';
 import type { ImageSpec, TensorSpec } from '../../lib/index.js';
+import { scoresName } from '../../server/classes.js';
 import { createImageDecoder } from '../../server/decode/image.js';
 import { root } from '../helpers.js';
 
@@ -212,6 +213,13 @@ for (const { resize, width, message } of strips) {
     await t.rejects(valuesOf(bytes, image), { code: 'INFER_BAD_INPUT', message });
   });
 }
+
+t.test('the scores are the output that model.json describes, else the first', async t => {
+  const [a, b] = ['a', 'b'].map(name => ({ name, type: 'float32', shape: [-1, 2] }) as const);
+  const signature = { inputs: [], outputs: a && b ? [a, b] : [] };
+  t.equal(scoresName({ signature }), 'a');
+  t.equal(scoresName({ signature, postprocess: { b: { topK: 1, softmax: false } } }), 'b');
+});
 
 t.test('pixels are limited before they are decoded', async t => {
   const tight = createImageDecoder(4095);

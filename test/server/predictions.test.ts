@@ -65,6 +65,12 @@ const [features, probabilities, tolerance] = [
   reference.tolerance,
 ];
 
+t.test('no instances give no predictions, also with several inputs', async t => {
+  for (const model of ['iris', 'two_inputs']) {
+    t.same(await predict(model, { instances: [] }), { predictions: [] });
+  }
+});
+
 t.test('a bare array gives a bare array, one entry per row', async t => {
   const rows = await predict('iris', features);
   if (!Array.isArray(rows)) throw new Error('no array');

@@ -13,9 +13,11 @@ export const arrayForm: JsonForm = {
   matches: Array.isArray,
   read: (body, info, sizeBytes) => {
     const spec = onlyInput(info, 'body', 'objects in {"instances": [...]}');
+    const [first] = info.signature.outputs;
     return {
+      answered: first === undefined ? [] : [first.name],
       inputs: { [spec.name]: readNested(body, spec, placeAt('body', sizeBytes)) },
-      write: outputs => nestedText(outputOf(outputs, info.signature.outputs[0])),
+      write: outputs => nestedText(outputOf(outputs, first)),
     };
   },
 };
@@ -31,10 +33,18 @@ function readInstances(body: unknown, info: ModelInfo, sizeBytes: number): FormR
   const rows = isObject(body) ? own(body, 'instances') : undefined;
   refuseScalars(info);
   if (!Array.isArray(rows)) throw badInput('instances', 'an array of rows', describe(rows));
-  const inputs = isObject(rows[0])
-    ? readNamedRows(rows, info, sizeBytes)
-    : readRows(rows, onlyInput(info, 'instances[0]', 'an object by input name'), sizeBytes);
-  return { inputs, write: outputs => `{"predictions":[${predictions(outputs, info).join(',')}]}` };
+  const inputs =
+    isObject(rows[0]) || rows.length === 0
+      ? readNamedRows(rows, info, sizeBytes)
+      : readRows(rows, onlyInput(info, 'instances[0]', 'an object by input name'), sizeBytes);
+  const answered = info.signature.outputs.map(({ name }) => name);
+  const write = (outputs: Outputs) => {
+    const texts = predictions(outputs, info);
+    if (texts.length === rows.length) return `{"predictions":[${texts.join(',')}]}`;
+    const got = `${texts.length} rows for ${rows.length} instances`;
+    throw badInput('instances', 'a model whose outputs have a row for each', got);
+  };
+  return { inputs, answered, write };
 }
 
 function readRows(rows: readonly unknown[], spec: TensorSpec, sizeBytes: number): Inputs {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Multi Model Server API: health, predictions, and what the management port tells about models.
 import { InferenceError } from '../../../lib/index.js';
-import { topClassesText } from '../../classes.js';
+import { scoresName, topClassesText } from '../../classes.js';
 import { badInput, describe } from '../../decode/describe.js';
 import type { Decoded } from '../../decode/index.js';
 import { late } from '../../decode/turns.js';
@@ -11,10 +11,12 @@ import type {
   HttpReply,
   HttpRequest,
   JsonForm,
+  Outputs,
   Protocol,
   Route,
   ServerContext,
 } from '../../route.js';
+import { textBytes } from '../../tensor_text.js';
 import { errors } from './errors.js';
 import { arrayForm, instancesForm } from './forms.js';
 import { describeModel, listModels } from './models.js';
@@ -34,7 +36,10 @@ function routesOf(server: ServerContext, forms: readonly JsonForm[]): Route[] {
       listener: 'inference',
       method: 'POST',
       path: '/predictions/{model}',
-      handle: (request, [name]) => predict(server, { request, served: find(server, name), forms }),
+      handle: (request, [name]) => {
+        const { maxResponseBytes } = server.config;
+        return predict(server, { request, served: find(server, name), forms, maxResponseBytes });
+      },
     },
     {
       listener: 'management',
@@ -72,6 +77,7 @@ interface Prediction {
   readonly request: HttpRequest;
   readonly served: Served;
   readonly forms: readonly JsonForm[];
+  readonly maxResponseBytes: number;
 }
 
 function predict(server: ServerContext, prediction: Prediction): HttpReply | Promise<HttpReply> {
@@ -90,16 +96,26 @@ function run(decoded: Decoded, prediction: Prediction): HttpReply | Promise<Http
 /** Awaits rather than chains: the one hot path of the server. */
 async function answerInKind(
   { value, sizeBytes }: Extract<Decoded, { kind: 'json' }>,
-  { request, served, forms }: Prediction,
+  { request, served, forms, maxResponseBytes }: Prediction,
 ): Promise<HttpReply> {
   const { model } = served;
   const form = forms.find(({ matches }) => matches(value));
   if (form === undefined) {
     throw badInput('body', forms.map(({ expected }) => expected).join(' or '), describe(value));
   }
-  const { inputs, write } = form.read(value, model.info, sizeBytes);
+  const { inputs, answered, write } = form.read(value, model.info, sizeBytes);
   const outputs = await model.predict(inputs, { signal: request.signal });
+  checkSize(outputs, answered, maxResponseBytes);
   return textReply(json, write(outputs));
+}
+
+/** Writing more would block the event loop for long, or end in a string longer than V8 has. */
+function checkSize(outputs: Outputs, names: readonly string[], maxBytes: number): void {
+  let bytes = 0;
+  for (const name of names) bytes += textBytes(outputs[name]);
+  if (bytes <= maxBytes) return;
+  const expected = `rows whose answer has at most ${maxBytes} bytes (maxResponseBytes)`;
+  throw badInput('body', expected, `rows whose answer has about ${bytes}`);
 }
 
 async function classify(
@@ -111,7 +127,7 @@ async function classify(
   if (leftMs <= 0) throw late();
   const timeout = leftMs < Number.POSITIVE_INFINITY ? { timeoutMs: leftMs } : {};
   const outputs = await model.predict(tensors, { signal: request.signal, ...timeout });
-  const name = model.info.signature.outputs[0]?.name ?? '';
+  const name = scoresName(model.info);
   const scores = outputs[name];
   if (scores === undefined) throw new Error(`output ${name}: missing in the answer`);
   return textReply(json, topClassesText(scores, model.info.postprocess?.[name]));

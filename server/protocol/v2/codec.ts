@@ -44,7 +44,7 @@ function readRequest(body: unknown, info: ModelInfo, sizeBytes: number): FormReq
   refuseParameters(body, '', ['binary_data_output']);
   const inputs = readInputs(own(body, 'inputs'), info, sizeBytes);
   const names = readOutputNames(own(body, 'outputs'), info);
-  return { inputs, write: outputs => writeResponse(outputs, { id, info, names }) };
+  return { inputs, answered: names, write: outputs => writeResponse(outputs, { id, info, names }) };
 }
 
 /** Options that change the meaning of the bytes must not be passed over in silence. */
