@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "native/addon/convert.h"
@@ -32,6 +34,11 @@ constexpr std::array<napi_typedarray_type, 13> kArrayTypes = {
 
 constexpr double kNanosecondsPerSecond = 1e9;
 
+// What an ArrayBuffer holds in every supported Node: buffer.constants.MAX_LENGTH of Node 20, the
+// least of them.
+constexpr std::size_t kMaxOutputBytes = 4'294'967'296;  // 2^32
+constexpr const char* kTooLarge = "output-too-large";
+
 Napi::Value text(Napi::Env env, std::string_view value) {
   return Napi::String::New(env, value.data(), value.size());
 }
@@ -42,22 +49,50 @@ void checked(Napi::Env env, napi_status status) {
   }
 }
 
+// Output memory that JS holds, by a number that stands for it in finalisers. A call that fails may
+// have run its finaliser, or run it later, or never: giving back what is not held does nothing, so
+// each of these is safe.
+class Lent {
+ public:
+  static Lent& process() {
+    // Never destroyed: a worker's finalisers may run while the process exits.
+    static Lent& lent = *std::make_unique<Lent>().release();
+    return lent;
+  }
+  std::uintptr_t lend(const Bytes& bytes) {
+    const std::lock_guard lock(mutex_);
+    held_.emplace(++last_, bytes);
+    return last_;
+  }
+  void giveBack(std::uintptr_t number) {
+    std::unordered_map<std::uintptr_t, Bytes>::node_type freed;  // after unlocking
+    const std::lock_guard lock(mutex_);
+    freed = held_.extract(number);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::uintptr_t last_ = 0;                         // guarded by mutex_
+  std::unordered_map<std::uintptr_t, Bytes> held_;  // guarded by mutex_
+};
+
 // Below kOwnSliceBytes a copy is cheaper than a finaliser; above, JS keeps our memory alive. A
 // runtime that forbids outside memory in its heap (Electron) gets the copy.
 napi_value arrayBuffer(Napi::Env env, const Bytes& bytes) {
   napi_value buffer = nullptr;
   if (bytes.size() >= kOwnSliceBytes) {
-    auto owner = std::make_unique<Bytes>(bytes);
+    const std::uintptr_t number = Lent::process().lend(bytes);
     const auto release = [](napi_env /*env*/, void* /*data*/, void* hint) {
-      const std::unique_ptr<Bytes> freed(static_cast<Bytes*>(hint));
+      Lent::process().giveBack(reinterpret_cast<std::uintptr_t>(hint));
     };
-    const napi_status status = napi_create_external_arraybuffer(env, bytes.data(), bytes.size(),
-                                                                release, owner.get(), &buffer);
+    // The number travels as the pointer of the hint. NOLINTNEXTLINE(performance-no-int-to-ptr)
+    auto* const hint = reinterpret_cast<void*>(number);
+    const napi_status status =
+        napi_create_external_arraybuffer(env, bytes.data(), bytes.size(), release, hint, &buffer);
     if (status == napi_ok) {
-      // The finaliser's from here on. NOLINTNEXTLINE(bugprone-unused-return-value)
-      static_cast<void>(owner.release());
       return buffer;
     }
+    Lent::process().giveBack(number);
     if (status != napi_no_external_buffers_allowed) {
       throw Napi::Error::New(env);
     }
@@ -91,6 +126,24 @@ Napi::Array numbers(Napi::Env env, std::span<const std::int64_t> values) {
     array.Set(static_cast<std::uint32_t>(i), static_cast<double>(values[i]));
   }
   return array;
+}
+
+Napi::Array arraysOf(Napi::Env env, const Outputs& outputs) {
+  const Napi::Array array = Napi::Array::New(env, outputs.size() * 2);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const auto at = static_cast<std::uint32_t>(i * 2);
+    array.Set(at, dataOf(env, outputs[i]));
+    array.Set(at + 1, numbers(env, outputs[i].shape));
+  }
+  return array;
+}
+
+Error tooLarge(const Tensor& output) {
+  return {ErrorCode::kEngineFailed,
+          "an output of shape " + shapeText(output.shape) + " has " +
+              std::to_string(output.bytes.size()) + " bytes, but an ArrayBuffer holds at most " +
+              std::to_string(kMaxOutputBytes) + ": ask for fewer rows",
+          kTooLarge};
 }
 
 Napi::Value specs(Napi::Env env, const std::vector<TensorSpec>& list) {
@@ -141,13 +194,17 @@ Napi::Value toJs(Napi::Env env, const Result<Outputs>& result) {
     return errorRecord(env, result.error());
   }
   const Outputs& outputs = result.value();
-  const Napi::Array array = Napi::Array::New(env, outputs.size() * 2);
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const auto at = static_cast<std::uint32_t>(i * 2);
-    array.Set(at, dataOf(env, outputs[i]));
-    array.Set(at + 1, numbers(env, outputs[i].shape));
+  for (const Tensor& output : outputs) {
+    if (output.bytes.size() > kMaxOutputBytes) {
+      return errorRecord(env, tooLarge(output));
+    }
   }
-  return array;
+  try {
+    return arraysOf(env, outputs);
+  } catch (const Napi::Error& error) {  // strings beyond the engine's limit; other answers go on
+    return errorRecord(
+        env, {ErrorCode::kEngineFailed, "an output JS cannot hold: " + error.Message(), kTooLarge});
+  }
 }
 
 Napi::Value toJs(Napi::Env env, const Signature& signature) {
