@@ -209,14 +209,18 @@ function arrayName({ spec, tag }: InputPlan): string {
   return tag === undefined ? 'an array of strings (string)' : `${tag} (${spec.type})`;
 }
 
+/** A plain copy: each element is read once, because a getter or Proxy may run code of the caller's. */
 function checkStrings(input: InputPlan, values: readonly unknown[]): readonly string[] {
-  for (let index = 0; index < values.length; index++) {
+  const strings: string[] = [];
+  const { length } = values;
+  for (let index = 0; index < length; index++) {
     const value = values[index];
     if (typeof value !== 'string') {
       throw wrong(input, 'an array of strings (string)', `${describe(value)} at index ${index}`);
     }
+    strings.push(value);
   }
-  return values as readonly string[];
+  return strings;
 }
 
 function checkBooleans(input: InputPlan, values: Uint8Array): void {

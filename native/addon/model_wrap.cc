@@ -126,7 +126,10 @@ Napi::Value ModelWrap::submit(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return atEntry(env, [&]() -> Napi::Value {
     requireOpen(env);
-    auto request = orThrow(env, readRequest(*handle_, info[1], info[2]));
+    // Reading the elements of an array may run the caller's code, which may close this handle.
+    const std::shared_ptr<ServedModel> model = handle_.model();
+    auto request = orThrow(env, readRequest(*model, info[1], info[2]));
+    requireOpen(env);
     request->id = static_cast<std::uint64_t>(info[0].As<Napi::Number>().Int64Value());
     request->channel = environment_->completion(env);
     const double deadlineMs = info[3].As<Napi::Number>().DoubleValue();

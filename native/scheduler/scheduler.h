@@ -61,6 +61,8 @@ class ModelHandle {
   explicit operator bool() const { return model_ != nullptr; }
   ServedModel& operator*() const { return *model_; }
   ServedModel* operator->() const { return model_.get(); }
+  // For a caller that may lose this handle while it uses the model. It is no share.
+  std::shared_ptr<ServedModel> model() const { return model_; }
 
  private:
   Scheduler* scheduler_ = nullptr;
