@@ -270,7 +270,7 @@ export const optionTable: readonly OptionRow[] = [
     defaultText: '32; 1 when the axes 0 of the model are not one free axis',
     unit: 'rows',
     description:
-      'The most rows of several requests that are run together; a larger single request runs alone. Above 1, it also says that axis 0 is the batch axis where the file names it differently.',
+      'The most rows of several requests that are run together; a larger single request runs alone. Above 1, it also says that axis 0 is the batch axis where the file names it differently. A model whose rows depend on each other along axis 0 (a mean or a softmax over the batch, say) needs 1: with more, an answer would depend on the requests of others.',
   },
   {
     key: 'batching.maxDelayUs',
@@ -353,7 +353,7 @@ export const optionTable: readonly OptionRow[] = [
     schema: choice('none', 'random'),
     default: defaults.warmup,
     description:
-      '`random` runs one made-up row before the model is ready, so that the first request is not the slowest.',
+      '`random` runs one row of zeros before the model is ready, so that the first request is not the slowest; the file does not load when that run fails.',
   },
   {
     key: 'enginePath',
