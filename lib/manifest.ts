@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // model.json: reads it, lets the options of loadModel() override it, and fills in the defaults.
 import { resolve } from 'node:path';
-import { InferenceError } from './errors.js';
+import { describe, InferenceError } from './errors.js';
 import { parseJson } from './json.js';
 import {
   engineFor,
@@ -69,7 +69,7 @@ export async function readSettings(path: unknown, options: unknown): Promise<Set
   const own =
     options === undefined
       ? {}
-      : await checkOptions(withoutUndefined(options), {
+      : await checkOptions(copyOptions(options), {
           label: 'options',
           code: 'INFER_BAD_INPUT',
           caller: true,
@@ -103,16 +103,35 @@ async function readManifest(directory: string): Promise<CheckedOptions> {
 
 function isPlain(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Object.prototype of any realm is the one without a prototype.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** A copy, so that the caller's objects stay the caller's, without keys whose value is undefined. */
-function withoutUndefined(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutUndefined);
-  if (!isPlain(value)) return value;
+function copyOptions(options: unknown): unknown {
+  try {
+    return withoutUndefined(options, []);
+  } catch (error) {
+    if (error instanceof InferenceError) throw error;
+    // A getter or Proxy of the caller's threw.
+    const reason = error instanceof Error ? error.message : describe(error);
+    throw new InferenceError('INFER_BAD_INPUT', `options: cannot be read: ${reason}`, {
+      cause: error,
+    });
+  }
+}
+
+/** @param around  the objects that `value` lies in. */
+function withoutUndefined(value: unknown, around: readonly unknown[]): unknown {
+  if (!Array.isArray(value) && !isPlain(value)) return value;
+  if (around.includes(value)) {
+    throw new InferenceError('INFER_BAD_INPUT', 'options: an object lies within itself');
+  }
+  const copy = (entry: unknown) => withoutUndefined(entry, [...around, value]);
+  if (Array.isArray(value)) return value.map(copy);
   const kept = Object.entries(value).filter(([, entry]) => entry !== undefined);
-  return Object.fromEntries(kept.map(([key, entry]) => [key, withoutUndefined(entry)]));
+  return Object.fromEntries(kept.map(([key, entry]) => [key, copy(entry)]));
 }
 
 /** `over` laid over `base`, object by object; arrays and plain values are replaced whole. */

@@ -89,7 +89,9 @@ function checkImageInput(spec: TensorSpec, image: ImageSpec): void {
     const own = spec.shape[axis + 1];
     return own === -1 || own === size;
   });
-  if (spec.type !== 'float32' || spec.shape.length !== 4 || !axesFit) {
+  const [images] = spec.shape; // a request has one, and more only where the axis is free
+  const oneFits = images === -1 || images === 1;
+  if (spec.type !== 'float32' || spec.shape.length !== 4 || !axesFit || !oneFits) {
     const wanted = specText({ type: 'float32', shape: [-1, ...pixels] });
     throw invalid(
       `"preprocess.${spec.name}.image": makes ${wanted}, but the input is ${specText(spec)}`,

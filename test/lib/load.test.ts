@@ -117,6 +117,15 @@ t.test('the image description of a model is filled in', async t => {
   t.equal(model.info.postprocess?.['probabilities']?.labels?.length, 10);
 });
 
+t.test('images are refused where one run needs several of them', async t => {
+  const inputs = [{ name: 'image', type: 'float32', shape: [2, 1, 64, 64] }] as const;
+  await t.rejects(loadModel(join(root, 'models/digits'), { inputs }), {
+    code: 'INFER_MODEL_INVALID',
+    message:
+      '"preprocess.image.image": makes float32 [-1, 1, 64, 64], but the input is float32 [2, 1, 64, 64]',
+  });
+});
+
 t.test("the caller's options stay the caller's", async t => {
   const mean = [0.5];
   const options = {

@@ -4,6 +4,15 @@ import { type Bad, bad, badOption, invalid, manifest, testRefusals } from './dir
 
 const image = { size: [64, 64], colour: 'gray' };
 const x = { name: 'x', type: 'float32', shape: [-1, 4] };
+const cyclic: Record<string, unknown> = {};
+cyclic['limits'] = { timeoutMs: [cyclic] };
+const throwing = {
+  get name(): string {
+    throw new Error('no name today');
+  },
+};
+const revoked = Proxy.revocable({}, {});
+revoked.revoke();
 const cases: readonly Bad[] = [
   // JSON
   {
@@ -247,6 +256,9 @@ const cases: readonly Bad[] = [
     code: invalid,
   },
   badOption('options as text', 'fast', 'options: expected an object with "name"'),
+  badOption('options within themselves', cyclic, 'options: an object lies within itself'),
+  badOption('options that throw', throwing, 'options: cannot be read: no name today'),
+  badOption('options of a revoked Proxy', { limits: revoked.proxy }, 'options: cannot be read: '),
   badOption('null options', null, 'options: expected an object'),
   badOption(
     'an unknown option',
