@@ -17,6 +17,27 @@ t.test('a failed run is told to the listener', async t => {
   t.match(lines[0], { level: /^(warn|error)$/, engine: 'onnxruntime', message: /Gather/ });
 });
 
+t.test('it is told also where another component started the engine first', async t => {
+  const script = `
+    const ort = (await import('onnxruntime-node')).default;
+    await ort.InferenceSession.create(${JSON.stringify(fixture('affine.onnx'))});
+    const { loadModel, onEngineLog } = await import(${JSON.stringify(join(root, 'dist/lib/index.js'))});
+    const told = new Promise(resolve => onEngineLog(({ message }) => resolve(message)));
+    const model = await loadModel(${JSON.stringify(fixture('gather.onnx'))});
+    await model.predict({ index: new BigInt64Array([50n]) }).catch(error => console.log(error.code));
+    console.log(await told);
+    await model.close();`;
+  const args = ['--input-type=module', '-e', script];
+  const env = { ...process.env, NODE_OPTIONS: '' };
+  const { stdout, stderr } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    env,
+    cwd: root,
+  });
+  t.equal(stderr, '');
+  t.match(stdout, /^INFER_ENGINE_FAILED\n.*Gather/);
+});
+
 t.test('every listener gets every line until it leaves', async t => {
   const seen: string[] = [];
   const endFirst = onEngineLog(({ message }) => seen.push(`first ${message}`));
