@@ -103,6 +103,7 @@ export const arrays: readonly BadRequest[] = [
     '[[1]]',
     /^body: expected rows whose answer has at most 3000000 bytes .*, got rows .* about 3145728$/,
   ),
+  row('gather', '[[7]]', /^the model failed: .*indices element out of data bounds, idx=7/),
   row('two_inputs', '[[1,2]]', /^body: expected objects in .* inputs "a", "b", got an array$/),
   row(
     'two_inputs',

@@ -10,6 +10,7 @@ import { call, digits, iris, metric, postJson, startServer } from './helpers.js'
 const fixtures = [
   'two_inputs',
   'free_axes',
+  'gather',
   'all_outputs_fixed',
   'wide_output',
   'identity_uint8',

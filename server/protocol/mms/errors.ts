@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Error code or status -> `{code, type, message}` of the Multi Model Server API.
-import { InferenceError } from '../../../lib/index.js';
+import { type ErrorCode, InferenceError } from '../../../lib/index.js';
 import { jsonReply } from '../../reply.js';
 import type { ErrorStyle, ErrorTable, HttpReply } from '../../route.js';
 
@@ -46,9 +46,15 @@ function errorReply(status: number, type: string, message: string): HttpReply {
   return status === 503 ? { ...reply, headers: { 'retry-after': retryAfterSeconds } } : reply;
 }
 
+/** What the engine calls an invalid argument while it runs came with the request: the signature was met before. */
+function codeOf({ code, detail }: InferenceError): ErrorCode {
+  const isInput = code === 'INFER_ENGINE_FAILED' && detail === 'INVALID_ARGUMENT';
+  return isInput ? 'INFER_BAD_INPUT' : code;
+}
+
 function fromError(error: unknown): HttpReply {
   const known = error instanceof InferenceError;
-  const { status, type } = errorTable[known ? error.code : 'INFER_INTERNAL'];
+  const { status, type } = errorTable[known ? codeOf(error) : 'INFER_INTERNAL'];
   // What is not ours to show may hold anything: it goes to the log alone.
   const message = known
     ? error.message
