@@ -13,6 +13,7 @@
 
 #include "native/base/error.h"
 #include "native/base/request.h"
+#include "native/base/tensor.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/scheduler.h"
 #include "test/native/check.h"
@@ -25,6 +26,7 @@ namespace {
 
 using infer::ErrorCode;
 using test::Rig;
+using Where = infer::Scheduler::Where;
 
 constexpr std::size_t kThreads = 4;
 constexpr int kOperations = 1500;  // of each thread
@@ -33,7 +35,7 @@ constexpr std::array<const char*, 3> kFiles = {"affine.onnx", "scalar.onnx", "sp
 // One JS environment, as far as the scheduler can tell: its own ids, channel and handles.
 class Caller {
  public:
-  Caller(Rig& rig, std::uint32_t seed) : rig_(rig), random_(seed) {}
+  Caller(Rig& rig, std::uint32_t seed, Where where) : rig_(rig), random_(seed), where_(where) {}
 
   void work() {
     for (int i = 0; i < kOperations; ++i) {
@@ -95,13 +97,16 @@ class Caller {
       const auto sign = below(50) == 0 ? -1.0F : 1.0F;
       requests.push_back(test::makeRequest(
           inbox_, id,
-          {.rows = below(10), .value = sign * static_cast<float>(id), .width = 1 + below(2)}));
+          {.rows = below(10), .value = sign * static_cast<float>(id), .width = width()}));
       if (below(4) == 0) {
         requests.back()->deadline = rig_.realClock.now() + below(1'000'000);
       }
     }
-    rig_.scheduler->submit(*model, std::move(requests));
+    rig_.scheduler->submit(*model, std::move(requests), where_);
   }
+
+  // A model that may run on its caller's thread has one free axis only.
+  std::int64_t width() { return where_ == Where::kHere ? 2 : 1 + below(2); }
 
   static bool allowed(const infer::Error& error) {
     return error.code == ErrorCode::kCancelled || error.code == ErrorCode::kQueueFull ||
@@ -117,16 +122,16 @@ class Caller {
 
   Rig& rig_;
   std::mt19937 random_;
+  const Where where_;
   const std::shared_ptr<test::Inbox> inbox_ = std::make_shared<test::Inbox>();
   std::array<infer::ModelHandle, kFiles.size()> models_;
   std::vector<std::uint64_t> ids_;
 };
 
-const check::Add kRandom("callers that do everything at once get every answer once", [] {
-  Rig rig(3, Rig::Time::kReal);
+void callAtOnce(Rig& rig, Where where) {
   std::vector<std::unique_ptr<Caller>> callers;
   for (std::uint32_t seed = 1; seed <= kThreads; ++seed) {
-    callers.push_back(std::make_unique<Caller>(rig, seed));
+    callers.push_back(std::make_unique<Caller>(rig, seed, where));
   }
   {
     std::vector<std::jthread> threads;
@@ -140,6 +145,19 @@ const check::Add kRandom("callers that do everything at once get every answer on
     check::equal(caller->problems(), "", "no request lost, answered twice or wrongly");
   }
   rig.stage->waitForLive(0);
+}
+
+const check::Add kRandom("callers that do everything at once get every answer once", [] {
+  Rig rig(3, Rig::Time::kReal);
+  callAtOnce(rig, Where::kLane);
+});
+
+const check::Add kHere("so do callers that run small batches on their own threads", [] {
+  Rig rig(3, Rig::Time::kReal);
+  rig.stage->signature.inputs.front().shape = {infer::kFreeAxis, 2};
+  rig.stage->signature.outputs.front().shape = {infer::kFreeAxis, 2};
+  rig.stage->signature.steadyCost = true;
+  callAtOnce(rig, Where::kHere);
 });
 
 const check::Add kEnding("environments that end at random leave the others' requests alone", [] {
