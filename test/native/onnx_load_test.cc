@@ -110,6 +110,8 @@ constexpr RefusedCase kRefused[] = {
     {"an opset of the future is refused by number", "future_opset.onnx", "999"},
     {"a missing file of weights is named", "missing_external.onnx", "missing_external.bin"},
     {"an output that is no tensor is named", "zipmap.onnx", "output \"probabilities\""},
+    {"an input of unknown rank is named", "unknown_rank.onnx",
+     "input \"x\": the file does not say how many axes"},
     {"a folder is not a model file", "", "a folder or device"},
 };
 

@@ -133,6 +133,11 @@ struct Api {
   Function<266, OrtStatus*(OrtSessionOptions*, LogFunction, void*)> setUserLoggingFunction{table};
 };
 
+// Since API 24, so not part of Api: whether the number of axes is known. Without it an unknown one
+// cannot be told from a scalar. Never fails.
+inline constexpr std::uint32_t kHasShapeApi = 24;
+using HasShape = Function<390, bool(const OrtTensorInfo*)>;
+
 // ONNXTensorElementDataType; an int as in the interface.
 enum OrtElementType : int {  // NOLINT(performance-enum-size)
   kOrtFloat = 1,

@@ -109,6 +109,7 @@ Result<std::shared_ptr<const Library>> Library::open(const SharedLibrary& file) 
   setenv("ORT_DISABLE_TELEMETRY", "1", 0);
   auto library = std::make_shared<Library>(static_cast<ApiTable>(table));
   library->version_ = version;
+  library->minor_ = minor;
   library->path_ = path;
   const Api& api = library->api_;
   OrtEnv* env = nullptr;

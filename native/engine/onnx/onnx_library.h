@@ -4,6 +4,7 @@
 // ends.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,6 +40,11 @@ class Library {
   // kOutOfMemory.
   Result<void> check(OrtStatus* status, ErrorCode code, const std::string& what) const;
 
+  // False where the model declares no number of axes; a library too old to know says true.
+  bool hasShape(const OrtTensorInfo* info) const {
+    return minor_ < kHasShapeApi || HasShape(api_.table)(info);
+  }
+
   explicit Library(ApiTable table) : api_(table) {}  // for open()
 
  private:
@@ -46,6 +52,7 @@ class Library {
   Owned<OrtEnv> env_{nullptr, Release{&api_}};
   Owned<OrtMemoryInfo> cpuMemory_{nullptr, Release{&api_}};
   std::string version_;
+  std::uint32_t minor_ = 0;  // of version_
   std::string path_;
 };
 

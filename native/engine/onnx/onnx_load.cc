@@ -112,6 +112,14 @@ Result<TensorSpec> readTensor(const Library& library, const OrtTypeInfo* info, T
   return spec;
 }
 
+// Whether the number of axes is known; `info` is of a tensor.
+bool hasRank(const Library& library, const OrtTypeInfo* info) {
+  const OrtTensorInfo* tensor = nullptr;  // borrowed from info
+  const auto cast = library.check(library.api().castTypeInfoToTensorInfo(info, &tensor),
+                                  ErrorCode::kEngineFailed, "tensor");
+  return !cast.ok() || library.hasShape(tensor);
+}
+
 using TypeInfoOf = OrtStatus* (*)(const Api&, const OrtSession*, std::size_t, OrtTypeInfo**);
 using NameOf = OrtStatus* (*)(const Api&, const OrtSession*, std::size_t, OrtAllocator*, char**);
 
@@ -169,7 +177,16 @@ Result<TensorSpec> readSpec(const Library& library, const OrtSession* session, c
                        "not a tensor (a sequence, map or optional); scikit-learn exports give "
                        "tensors with zipmap=False");
   }
-  return readTensor(library, raw, std::move(spec), what);
+  auto read = readTensor(library, raw, std::move(spec), what);
+  // An output's axes are read after each run, so only an input has to declare how many there are.
+  if (&side == &kInputs && read.ok() && read.value().shape.empty() && !hasRank(library, raw)) {
+    return Error{ErrorCode::kModelInvalid,
+                 what +
+                     ": the file does not say how many axes it has; export the model with a "
+                     "shape, whose axes may be free",
+                 "unknown-rank"};
+  }
+  return read;
 }
 
 Result<std::vector<TensorSpec>> readSide(const Library& library, const OrtSession* session,
