@@ -66,14 +66,7 @@ const labelsSizeBytes = 2 ** 24;
  *                 INFER_ENGINE_UNAVAILABLE for a model of another engine.
  */
 export async function readSettings(path: unknown, options: unknown): Promise<Settings> {
-  const own =
-    options === undefined
-      ? {}
-      : await checkOptions(copyOptions(options), {
-          label: 'options',
-          code: 'INFER_BAD_INPUT',
-          caller: true,
-        });
+  const own = await checkOwn(options === undefined ? {} : copyOptions(options));
   const location = await locate(path);
   if (location.file !== undefined && own.file !== undefined) {
     throw new InferenceError(
@@ -83,6 +76,12 @@ export async function readSettings(path: unknown, options: unknown): Promise<Set
   }
   const fromFile = location.file === undefined ? await readManifest(location.directory) : {};
   return fillIn(location, merge(fromFile, own) as CheckedOptions);
+}
+
+/** Checks a copy of the caller's options. The checker takes long to load, and empty options need none. */
+async function checkOwn(options: unknown): Promise<CheckedOptions> {
+  if (isPlain(options) && Object.keys(options).length === 0) return {};
+  return checkOptions(options, { label: 'options', code: 'INFER_BAD_INPUT', caller: true });
 }
 
 /** model.json of a directory; `{}` when there is none. */
