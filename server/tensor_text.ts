@@ -65,8 +65,8 @@ function elementText({ type, data }: Tensor): ElementText {
 /** About as many bytes as an element takes, with its comma; a float32 has up to 9 digits, a float64 up to 17. */
 const elementBytes: { readonly [T in ElementType]?: number } = {
   float64: 20,
-  int64: 12,
-  uint64: 12,
+  int64: 20,
+  uint64: 20,
   float32: 12,
   bool: 6,
 };

@@ -23,7 +23,7 @@ t.setTimeout(600_000); // a cold cache and a slow line
 
 /** Everything that may be in the package; each pattern matches something. */
 const allowed = [
-  /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|docs\/\w+\.md)$/,
+  /^(package\.json|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|LICENSE|docs\/\w+\.md)$/,
   /^dist\/lib\/[a-z_]+\.js$/,
   /^dist\/lib\/[a-z_]+\.d\.ts$/,
   /^dist\/server\/(\w+\/)*\w+\.js$/,
