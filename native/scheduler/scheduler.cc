@@ -28,6 +28,7 @@
 #include "native/scheduler/queue.h"
 #include "native/scheduler/run.h"
 #include "native/scheduler/served_model.h"
+#include "native/scheduler/start_thread.h"
 
 namespace infer {
 namespace {
@@ -50,7 +51,7 @@ bool isMicro(const ServedModel& model, const Requests& requests) {
 }
 
 // Files of this size take long enough to load that others should not wait for them.
-constexpr std::uintmax_t kBigFile = std::uintmax_t{32} << 20;
+constexpr std::uintmax_t kBigFile = std::uintmax_t{32} * 1024 * 1024;
 
 bool isBig(const ModelFile& file) {
   std::error_code failure;

@@ -16,6 +16,7 @@
 #include "native/base/clock.h"
 #include "native/base/cpu_budget.h"
 #include "native/base/error.h"
+#include "native/engine/engine.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/scheduler.h"
 #include "native/scheduler/start_thread.h"

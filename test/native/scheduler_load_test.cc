@@ -16,6 +16,7 @@
 #include "native/base/cpu_budget.h"
 #include "native/base/error.h"
 #include "native/base/tensor.h"
+#include "native/engine/engine.h"
 #include "native/scheduler/lane.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/scheduler.h"

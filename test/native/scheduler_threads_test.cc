@@ -88,7 +88,7 @@ const check::Add kSmallFirst("a small file does not wait for big ones to be load
   const test::TempFolder folder;
   const auto big = folder.path() / "big.onnx";
   std::ofstream(big) << "sparse";
-  std::filesystem::resize_file(big, std::uintmax_t{64} << 20);
+  std::filesystem::resize_file(big, std::uintmax_t{64} * 1024 * 1024);
   Rig rig;
   rig.stage->holdLoads(true);
   std::latch loaded(2);
