@@ -75,23 +75,23 @@ Napi::Value load(const Napi::CallbackInfo& info) {
     spec.engine = [engine, candidates = toCandidates(request.Get("libraries"))] {
       return Registry::process().engine(engine, candidates);
     };
-    const auto deferred = Napi::Promise::Deferred::New(env);
     const std::shared_ptr<Completion> completion = environment.completion(env);
+    const auto [id, promise] = environment.promise(env);
     completion->expect(1);
-    environment.scheduler().load(spec, [completion, deferred](Result<ModelHandle> loaded) {
+    environment.scheduler().load(spec, [completion, id](Result<ModelHandle> loaded) {
       // Shared only because std::function copies what it holds; dropped unseen, it gives the model
       // back.
       const auto result = std::make_shared<Result<ModelHandle>>(std::move(loaded));
-      completion->post([completion, deferred, result](Napi::Env js) {
+      completion->post([completion, id, result](Napi::Env js) {
         completion->settled(1);
         if (result->ok()) {
-          deferred.Resolve(ModelWrap::wrap(js, std::move(*result).value()));
+          Environment::of(js).resolve(id, ModelWrap::wrap(js, std::move(*result).value()));
         } else {
-          deferred.Reject(toJsError(js, result->error()).Value());
+          Environment::of(js).reject(id, toJsError(js, result->error()).Value());
         }
       });
     });
-    return deferred.Promise();
+    return promise;
   });
 }
 

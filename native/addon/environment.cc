@@ -5,6 +5,7 @@
 #include <napi.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -21,6 +22,7 @@
 #include "native/base/request.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/scheduler.h"
+#include "native/scheduler/served_model.h"
 
 namespace infer::addon {
 namespace {
@@ -73,9 +75,52 @@ void Environment::start(Napi::Env env, Napi::Function completed, Napi::Function 
   }
   completion_ = std::make_shared<Completion>(env, completed, log);
   Log::process().add(completion_);
+  promiseConstructor_ = Napi::Persistent(env.Global().Get("Promise").As<Napi::Function>());
   // After the thread-safe function, whose own hook then runs after ours: hooks run in reverse
   // order.
   napi_add_env_cleanup_hook(env, &Environment::onEnd, this);
+}
+
+void Environment::keepSettlers(const Napi::CallbackInfo& info) {
+  auto& settlers = *static_cast<Settlers*>(info.Data());
+  settlers.resolve = Napi::Persistent(info[0].As<Napi::Function>());
+  settlers.reject = Napi::Persistent(info[1].As<Napi::Function>());
+}
+
+Environment::Promised Environment::promise(Napi::Env env) {
+  Settlers settlers;  // filled before New() returns
+  const auto executor = Napi::Function::New<&Environment::keepSettlers>(env, "settlers", &settlers);
+  const Napi::Object made = promiseConstructor_.New({executor});
+  const std::uint64_t id = nextPromise_++;
+  promised_.emplace(id, std::move(settlers));
+  return {id, made};
+}
+
+Environment::Settlers Environment::take(std::uint64_t id) {
+  auto pending = promised_.extract(id);
+  return std::move(pending.mapped());
+}
+
+void Environment::resolve(std::uint64_t id, Napi::Value value) {
+  take(id).resolve.Call({value});
+}
+
+void Environment::reject(std::uint64_t id, Napi::Value reason) {
+  take(id).reject.Call({reason});
+}
+
+void Environment::requireRoom(Napi::Env env, ModelWrap* model) {
+  ServedModel& served = model->served();
+  const std::size_t most = served.queue.limits().maxQueue;
+  if (staged_.size() + served.queue.depth() < most) {
+    return;  // counting what is staged for other models too only hands over a little earlier
+  }
+  flush();
+  if (served.queue.depth() >= most) {
+    const Error full = served.queue.full();
+    served.metrics.failed(full.code);
+    throw toJsError(env, full);
+  }
 }
 
 void Environment::stage(ModelWrap* model, std::unique_ptr<Request> request) {
@@ -111,6 +156,8 @@ void Environment::onEnd(void* self) {
     model->end(environment.completion_.get());
   }
   environment.modelConstructor.Reset();
+  environment.promiseConstructor_.Reset();
+  environment.promised_.clear();
   // The last environment joins the lanes here: nothing runs once the process starts to take itself
   // apart.
   environment.scheduler_.reset();

@@ -6,7 +6,9 @@
 
 #include <napi.h>
 
+#include <cstdint>
 #include <memory>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -30,6 +32,20 @@ class Environment {
 
   void start(Napi::Env env, Napi::Function completed, Napi::Function log);
 
+  // A promise that resolve() or reject() concludes. One that is pending when the environment ends
+  // leaves nothing behind, which a deferred of Node-API would.
+  struct Promised {
+    std::uint64_t id = 0;
+    Napi::Value promise;
+  };
+  Promised promise(Napi::Env env);
+  void resolve(std::uint64_t id, Napi::Value value);
+  void reject(std::uint64_t id, Napi::Value reason);
+
+  // Before the inputs of a request are copied: throws INFER_QUEUE_FULL, and counts it, when the
+  // model's queue would not take it together with what is staged.
+  void requireRoom(Napi::Env env, ModelWrap* model);
+
   // Keeps a request until flush(), so that a burst of calls costs one lock and one wake-up.
   void stage(ModelWrap* model, std::unique_ptr<Request> request);
   void flush(Scheduler::Where where = Scheduler::Where::kLane);
@@ -42,11 +58,20 @@ class Environment {
     ModelWrap* model;
     std::unique_ptr<Request> request;
   };
+  struct Settlers {
+    Napi::FunctionReference resolve;
+    Napi::FunctionReference reject;
+  };
+  static void keepSettlers(const Napi::CallbackInfo& info);
+  Settlers take(std::uint64_t id);
   static void onEnd(void* self);
 
   std::shared_ptr<Scheduler> scheduler_;    // shared with the other environments
   std::shared_ptr<Completion> completion_;  // shared with the requests in flight
   std::vector<Staged> staged_;
+  Napi::FunctionReference promiseConstructor_;
+  std::unordered_map<std::uint64_t, Settlers> promised_;  // pending ones, by id
+  std::uint64_t nextPromise_ = 1;
 };
 
 }  // namespace infer::addon

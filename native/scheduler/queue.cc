@@ -47,10 +47,14 @@ Result<void> Queue::submit(Requests& requests, TimeNs now) {
   if (requests.empty()) {
     return {};
   }
-  return Error{ErrorCode::kQueueFull,
-               "the queue is full: " + std::to_string(limits_.maxQueue) +
-                   " requests wait (batching.maxQueue)",
-               {}};
+  return full();
+}
+
+Error Queue::full() const {
+  return {ErrorCode::kQueueFull,
+          "the queue is full: " + std::to_string(limits_.maxQueue) +
+              " requests wait (batching.maxQueue)",
+          {}};
 }
 
 Queue::TakeResult Queue::take(Taken& batch, TimeNs now, std::optional<Measured> measured) {

@@ -77,6 +77,9 @@ class Queue {
   std::int64_t rows() const { return waitingRows_.load(std::memory_order_relaxed); }
   const Limits& limits() const { return limits_; }
 
+  // What refused requests are told.
+  Error full() const;
+
  private:
   void learnGap(std::int64_t rows, TimeNs now);
   // Both lists describe the same requests; removal keeps them aligned.

@@ -16,6 +16,7 @@ const longestMs = 60_000;
 
 const programs = [
   { name: 'workers ended at work' },
+  { name: 'workers ended during their loads' },
   { name: 'workers alone with the addon' },
   { name: 'loaded and idle' },
   { name: 'answered and idle' },

@@ -111,6 +111,11 @@ const programs: { readonly [name: string]: () => Promise<void> } = {
   'a handle that is collected': collected,
   'a handle that is collected while it works': collectedBusy,
   'workers alone with the addon': workersOnly,
+  'workers ended during their loads': async () => {
+    const { shared } = await terminateWorkers('load', Number(process.argv[3] ?? 10));
+    await shared.close();
+    console.log('done');
+  },
   'workers ended at work': async () => {
     const { shared } = await terminateWorkers('flood', Number(process.argv[3] ?? 50));
     await shared.close();
