@@ -126,6 +126,7 @@ Napi::Value ModelWrap::submit(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return atEntry(env, [&]() -> Napi::Value {
     requireOpen(env);
+    environment_->requireRoom(env, this);
     // Reading the elements of an array may run the caller's code, which may close this handle.
     const std::shared_ptr<ServedModel> model = handle_.model();
     auto request = orThrow(env, readRequest(*model, info[1], info[2]));
@@ -206,15 +207,16 @@ Napi::Value ModelWrap::close(const Napi::CallbackInfo& info) {
     Environment& environment = *std::exchange(environment_, nullptr);
     environment.flush();
     environment.models.erase(this);
+    const Environment::Promised promised = environment.promise(env);
     const std::shared_ptr<Completion> completion = environment.completion(env);
     completion->expect(1);
-    handle_.release([completion, deferred] {
-      completion->post([completion, deferred](Napi::Env js) {
+    handle_.release([completion, id = promised.id] {
+      completion->post([completion, id](Napi::Env js) {
         completion->settled(1);
-        deferred.Resolve(js.Undefined());
+        Environment::of(js).resolve(id, js.Undefined());
       });
     });
-    return deferred.Promise();
+    return promised.promise;
   });
 }
 

@@ -47,7 +47,11 @@ t.test('the install lines name scripts and a file that npm makes', async t => {
   t.match(scripts, { prepare: 'npm run build:native && npm run build:ts' }, 'npm ci builds');
   t.match(scripts, { prepack: 'node tools/prebuild.mjs' }, 'npm pack brings the binaries');
   t.match(shellBlock(/npm start/)?.text, /^npm ci && npm start\n$/);
-  t.equal(scripts['start'], 'exec node dist/server/main.js serve', 'npm start is what is run below');
+  t.equal(
+    scripts['start'],
+    'exec node dist/server/main.js serve',
+    'npm start is what is run below',
+  );
 });
 
 /** Sends what a curl command of the README would send, to the server that runs here. */

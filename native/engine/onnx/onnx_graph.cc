@@ -2,18 +2,12 @@
 // A bounds-checked walk over the operator types of an ONNX file; everything else is skipped unread.
 #include "native/engine/onnx/onnx_graph.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 
 namespace infer::onnx {
@@ -226,26 +220,6 @@ bool hasSteadyCost(std::span<const std::byte> model) {
     found = found || field->number == kModelGraph;
   }
   return found && !fields.broken();
-}
-
-bool hasSteadyCost(const std::string& path) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) {
-    return false;
-  }
-  struct stat facts{};
-  bool steady = false;
-  if (fstat(file, &facts) == 0 && facts.st_size > 0) {
-    const auto size = static_cast<std::size_t>(facts.st_size);
-    // Mapped rather than read: the weights, nearly all of the file, are never touched.
-    void* const start = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
-    if (start != MAP_FAILED) {
-      steady = hasSteadyCost(Bytes(static_cast<const std::byte*>(start), size));
-      munmap(start, size);
-    }
-  }
-  close(file);
-  return steady;
 }
 
 }  // namespace infer::onnx

@@ -5,15 +5,12 @@
 
 #include <cstddef>
 #include <span>
-#include <string>
 
 namespace infer::onnx {
 
-// True when every operator of the graph does work that the shapes of its inputs fix: no loops,
-// branches, sizes computed from data, or operators we do not know. False for anything unreadable.
-bool hasSteadyCost(const std::string& path);
-
-// The same of the bytes of a file.
+// Of the bytes of a model file: true when every operator of the graph does work that the shapes of
+// its inputs fix: no loops, branches, sizes computed from data, or operators we do not know. False
+// for anything unreadable.
 bool hasSteadyCost(std::span<const std::byte> model);
 
 }  // namespace infer::onnx

@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a file to a session and its signature.
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
@@ -13,6 +9,7 @@
 #include <vector>
 
 #include "native/base/error.h"
+#include "native/base/mapped_file.h"
 #include "native/base/tensor.h"
 #include "native/engine/engine.h"
 #include "native/engine/onnx/onnx_api.h"
@@ -54,19 +51,6 @@ Result<Owned<OrtSessionOptions>> makeOptions(const Library& library, const Model
     return std::move(done).error();
   }
   return options;
-}
-
-// The file can be opened for reading; else the reason of the system.
-Result<void> checkReadable(const std::string& path) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);  // NOLINT(misc-include-cleaner)
-  if (file < 0) {
-    const std::error_code reason(errno, std::generic_category());
-    const bool absent = reason == std::errc::no_such_file_or_directory;
-    const std::string what = absent ? "no such model file" : "cannot be read: " + reason.message();
-    return Error{ErrorCode::kModelNotFound, path + ": " + what, {}};
-  }
-  close(file);
-  return {};
 }
 
 Error unsupported(const std::string& what, const std::string& why) {
@@ -229,12 +213,14 @@ Result<Signature> readSignature(const Library& library, const OrtSession* sessio
 
 Result<std::shared_ptr<LoadedModel>> OnnxModel::load(const std::shared_ptr<const Library>& library,
                                                      const ModelFile& file) {
-  if (auto readable = checkReadable(file.path); !readable.ok()) {
-    return std::move(readable).error();
-  }
   std::error_code failure;
-  if (!std::filesystem::is_regular_file(file.path, failure)) {
+  const auto kind = std::filesystem::status(file.path, failure);
+  if (std::filesystem::exists(kind) && !std::filesystem::is_regular_file(kind)) {
     return Error{ErrorCode::kModelInvalid, file.path + ": a folder or device, not a file", {}};
+  }
+  const auto mapped = MappedFile::open(file.path);
+  if (!mapped.ok()) {
+    return mapped.error();
   }
   auto options = makeOptions(*library, file);
   if (!options.ok()) {
@@ -262,7 +248,7 @@ Result<std::shared_ptr<LoadedModel>> OnnxModel::load(const std::shared_ptr<const
     error.message = file.path + ": " + error.message;
     return error;
   }
-  signature.value().steadyCost = hasSteadyCost(file.path);
+  signature.value().steadyCost = hasSteadyCost(mapped.value().bytes());
   return std::shared_ptr<LoadedModel>(
       std::make_shared<OnnxModel>(library, std::move(session), std::move(signature).value()));
 }
