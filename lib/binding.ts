@@ -124,13 +124,15 @@ export interface NativeBinding {
     completed: (ids: readonly number[], results: readonly NativeResult[]) => void,
     log: (lines: readonly NativeLogLine[]) => void,
   ): void;
+  /** For process.exit(), which runs no cleanup hooks: forgets what is in flight and joins the threads. */
+  stop(): void;
   devices(libraries: readonly NativeLibrary[]): NativeDevices;
   load(request: NativeLoadRequest): Promise<NativeModel>;
   /** @param here  whether a micro model may run on this thread before this returns. */
   flush(here: boolean): void;
 }
 
-const functionNames = ['start', 'devices', 'load', 'flush'] as const;
+const functionNames = ['start', 'stop', 'devices', 'load', 'flush'] as const;
 const packageRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const require = createRequire(import.meta.url);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // This JavaScript environment's side of the addon: starts it, keeps the requests in flight, settles them.
 // Hot path: every function here runs once per request or once per burst of them.
+import { isMainThread } from 'node:worker_threads';
 import { loadBinding, type NativeBinding, type NativeModel, type NativeResult } from './binding.js';
 import { unwatch, watch } from './cancellation.js';
 import { InferenceError, type NativeError } from './errors.js';
@@ -84,6 +85,9 @@ function start(binding: NativeBinding): Environment {
   binding.start(complete, lines => {
     for (const deliver of shared.logs) deliver(lines);
   });
+  // A worker's end runs the addon's cleanup hook; process.exit() does not, and an engine that is taken apart
+  // while it loads or runs ends the process with a signal.
+  if (isMainThread) process.once('exit', () => binding.stop());
   return shared;
 }
 

@@ -28,6 +28,15 @@ Napi::Value start(const Napi::CallbackInfo& info) {
   });
 }
 
+// stop(): the process is about to exit; nothing of this environment may be used afterwards.
+Napi::Value stop(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return atEntry(env, [&]() -> Napi::Value {
+    Environment::of(env).end();
+    return env.Undefined();
+  });
+}
+
 Napi::Value flush(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return atEntry(env, [&]() -> Napi::Value {
@@ -101,6 +110,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   Environment::of(env).modelConstructor = Napi::Persistent(ModelWrap::define(env));
   exports["start"] = Napi::Function::New(env, start);
   exports["flush"] = Napi::Function::New(env, flush);
+  exports["stop"] = Napi::Function::New(env, stop);
   exports["devices"] = Napi::Function::New(env, devices);
   exports["load"] = Napi::Function::New(env, load);
   return exports;

@@ -63,6 +63,9 @@ Scheduler& Environment::scheduler() {
 }
 
 const std::shared_ptr<Completion>& Environment::completion(Napi::Env env) const {
+  if (ended_) {
+    throw toJsError(env, {ErrorCode::kClosed, "the process is about to exit", {}});
+  }
   if (!completion_) {
     throw toJsError(env, {ErrorCode::kInternal, "start() must be called first", {}});
   }
@@ -146,6 +149,7 @@ void Environment::flush(Scheduler::Where where) {
 void Environment::onEnd(void* self) {
   auto& environment = *static_cast<Environment*>(self);
   environment.staged_.clear();
+  environment.ended_ = true;
   if (environment.completion_) {
     environment.completion_->close();
   }

@@ -31,6 +31,10 @@ class Environment {
   const std::shared_ptr<Completion>& completion(Napi::Env env) const;
 
   void start(Napi::Env env, Napi::Function completed, Napi::Function log);
+  // The environment ends: what is in flight is forgotten, and the last one of the process joins
+  // lanes and loads. For process.exit(), which runs no cleanup hooks; the hook finds nothing left
+  // to do.
+  void end() { onEnd(this); }
 
   // A promise that resolve() or reject() concludes. One that is pending when the environment ends
   // leaves nothing behind, which a deferred of Node-API would.
@@ -69,6 +73,7 @@ class Environment {
   std::shared_ptr<Scheduler> scheduler_;    // shared with the other environments
   std::shared_ptr<Completion> completion_;  // shared with the requests in flight
   std::vector<Staged> staged_;
+  bool ended_ = false;
   Napi::FunctionReference promiseConstructor_;
   std::unordered_map<std::uint64_t, Settlers> promised_;  // pending ones, by id
   std::uint64_t nextPromise_ = 1;
