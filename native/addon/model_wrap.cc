@@ -199,8 +199,8 @@ Napi::Value ModelWrap::stats(const Napi::CallbackInfo& info) {
 Napi::Value ModelWrap::close(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return atEntry(env, [&]() -> Napi::Value {
-    const auto deferred = Napi::Promise::Deferred::New(env);
     if (!handle_) {
+      const auto deferred = Napi::Promise::Deferred::New(env);
       deferred.Resolve(env.Undefined());
       return deferred.Promise();
     }
