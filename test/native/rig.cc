@@ -64,6 +64,17 @@ infer::ModelHandle Rig::load(const infer::LoadSpec& spec) {
   return std::move(loaded).value();
 }
 
+void Rig::waitForLookups() {
+  auto last = spec();  // looked up in order, by one thread; refused there, it ends the wait
+  last.engine = [] {
+    return infer::Result<std::shared_ptr<infer::Engine>>(
+        infer::Error{infer::ErrorCode::kEngineUnavailable, "no load", {}});
+  };
+  if (tryLoad(last).ok()) {
+    throw std::runtime_error("a load without an engine succeeded");
+  }
+}
+
 void Rig::submit(const infer::ModelHandle& model, std::initializer_list<Numbered> requests) {
   infer::Requests all;
   for (const Numbered& request : requests) {

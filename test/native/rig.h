@@ -38,6 +38,8 @@ class Rig {
   // The same for a load that must succeed: throws what went wrong.
   infer::ModelHandle load(const infer::LoadSpec& spec);
   infer::ModelHandle load() { return load(spec()); }
+  // Waits until every load asked for before has begun or has joined another.
+  void waitForLookups();
 
   // To `inbox`, all at once.
   void submit(const infer::ModelHandle& model, std::initializer_list<Numbered> requests);

@@ -79,6 +79,7 @@ const check::Add kJoined("a load joins one that is under way", [] {
       promise.set_value(handle.ok());  // and gives the share back at once
     });
   }
+  rig.waitForLookups();
   rig.stage->holdLoads(false);
   for (auto& promise : loaded) {
     check::that(promise.get_future().get(), "a model");
@@ -130,6 +131,7 @@ const check::Add kFailure("a failed load tells everybody who waits and leaves no
       promise.set_value(handle.ok() ? ErrorCode::kInternal : handle.error().code);
     });
   }
+  rig.waitForLookups();
   rig.stage->holdLoads(false);
   for (auto& promise : codes) {
     check::equal(promise.get_future().get(), ErrorCode::kModelInvalid, "the engine's error");
