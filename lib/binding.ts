@@ -76,10 +76,10 @@ export interface NativeModel {
     deadlineMs: number,
   ): void;
   /**
-   * A queued request leaves at once, a running one is abandoned (its run is stopped when nobody else waits for it).
-   * Its completion arrives as usual, as INFER_DEADLINE when `late`, else as INFER_CANCELLED. Unknown ids are ignored.
+   * Queued requests leave at once, running ones are abandoned (a run is stopped when nobody waits for it any more).
+   * Their completions arrive as usual, as INFER_DEADLINE when `late`, else as INFER_CANCELLED. Unknown ids are ignored.
    */
-  cancel(id: number, late: boolean): void;
+  cancel(ids: readonly number[], late: boolean): void;
   info(): NativeInfo;
   stats(): NativeStats;
   /** Gives this handle's share of the model back; settles when it was the last one and the memory is free. */

@@ -11,15 +11,19 @@ interface Watched {
 const watched = new WeakMap<AbortSignal, Watched>();
 
 /**
- * Calls `cancel` with the id when the signal is aborted.
+ * Calls `cancel` with the ids of all requests of the signal, together, when it is aborted.
  * @param signal  not aborted yet.
  * @param id      to be given to unwatch() when the request settles, aborted or not.
  */
-export function watch(signal: AbortSignal, id: number, cancel: (id: number) => void): void {
+export function watch(
+  signal: AbortSignal,
+  id: number,
+  cancel: (ids: Iterable<number>) => void,
+): void {
   let entry = watched.get(signal);
   if (entry === undefined) {
     const ids = new Set<number>();
-    entry = { ids, listener: () => [...ids].forEach(cancel) };
+    entry = { ids, listener: () => cancel(ids) };
     watched.set(signal, entry);
     signal.addEventListener('abort', entry.listener, { once: true });
   }

@@ -35,6 +35,8 @@ interface Environment {
   readonly logs: Set<typeof deliverLog>;
   readonly flush: () => void;
   readonly nextTurn: () => void;
+  /** Requests whose deadline passed in this turn of the event loop. */
+  late: number[];
   nextId: number;
   flushDue: boolean;
   turnDue: boolean;
@@ -75,6 +77,7 @@ function start(binding: NativeBinding): Environment {
     logs: new Set(),
     flush: () => flush(shared),
     nextTurn: () => nextTurn(shared),
+    late: [],
     nextId: 1,
     flushDue: false,
     turnDue: false,
@@ -117,7 +120,7 @@ export function submit(
   // process no longer than the request itself does, because settling clears it.
   if (timeoutMs > 0) entry.timer = setTimeout(cancelLate, timeoutMs, shared, id);
   if (entry.signal !== undefined) {
-    watch(entry.signal, id, aborted => cancel(shared, aborted, false));
+    watch(entry.signal, id, ids => cancel(shared, ids, false));
   }
 }
 
@@ -137,15 +140,30 @@ function planTurn(shared: Environment): void {
 function nextTurn(shared: Environment): void {
   shared.turnDue = false;
   shared.runsHere = runsHerePerTurn;
+  if (shared.late.length > 0) {
+    cancel(shared, shared.late, true);
+    shared.late = [];
+  }
   shared.binding.flush(false); // also asks for what has finished meanwhile: see finishAll()
 }
 
+/** Timers that are due together leave the queue together, in nextTurn(). */
 function cancelLate(shared: Environment, id: number): void {
-  cancel(shared, id, true);
+  shared.late.push(id);
+  planTurn(shared);
 }
 
-function cancel({ pending }: Environment, id: number, late: boolean): void {
-  pending.get(id)?.handle.native.cancel(id, late);
+/** One call for each model: it looks at every request that waits there. */
+function cancel({ pending }: Environment, ids: Iterable<number>, late: boolean): void {
+  const byModel = new Map<NativeModel, number[]>();
+  for (const id of ids) {
+    const native = pending.get(id)?.handle.native;
+    if (native === undefined) continue;
+    const own = byModel.get(native);
+    if (own === undefined) byModel.set(native, [id]);
+    else own.push(id);
+  }
+  for (const [native, own] of byModel) native.cancel(own, late);
 }
 
 /** Called by the addon with everything that has finished. It says nothing more until it is asked in a later turn. */

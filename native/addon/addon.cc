@@ -43,7 +43,12 @@ Napi::Value flush(const Napi::CallbackInfo& info) {
     Environment& environment = Environment::of(env);
     const std::shared_ptr<Completion> completion = environment.completion(env);
     completion->hold();
-    environment.flush(info[0].ToBoolean() ? Scheduler::Where::kHere : Scheduler::Where::kLane);
+    try {
+      environment.flush(info[0].ToBoolean() ? Scheduler::Where::kHere : Scheduler::Where::kLane);
+    } catch (...) {
+      completion->release();
+      throw;
+    }
     completion->handOver(env);
     return env.Undefined();
   });

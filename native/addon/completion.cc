@@ -113,6 +113,14 @@ void Completion::hold() {
   signalled_ = true;  // as if a wake-up were under way; drain() resets it
 }
 
+void Completion::release() {
+  const std::lock_guard lock(mutex_);
+  signalled_ = false;
+  if (wake_ != nullptr && !replies_.empty()) {
+    signal();
+  }
+}
+
 void Completion::close() {
   std::vector<Reply> replies;
   std::vector<std::function<void(Napi::Env)>> tasks;

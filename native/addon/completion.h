@@ -33,10 +33,12 @@ class Completion final : public ReplyChannel, public LogListener {
   void expect(std::size_t answers);
   void settled(std::size_t answers);
 
-  // Between the two, deliver() wakes nobody: handOver() gives what has come to JS at once. For
-  // answers that are made on the JS thread itself.
+  // For answers that are made on the JS thread itself: from hold() on, deliver() wakes nobody.
+  // handOver() gives what has come to JS at once; release(), where that is not reached, by a
+  // wake-up.
   void hold();
   void handOver(Napi::Env env) { drain(env); }
+  void release();
 
   // The environment ends: drops what has come and what will.
   void close();

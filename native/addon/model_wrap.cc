@@ -143,20 +143,25 @@ Napi::Value ModelWrap::submit(const Napi::CallbackInfo& info) {
   });
 }
 
-// cancel(id, late): the answer comes as INFER_DEADLINE when `late`, else as INFER_CANCELLED.
+// cancel(ids, late): the answers come as INFER_DEADLINE when `late`, else as INFER_CANCELLED.
 Napi::Value ModelWrap::cancel(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return atEntry(env, [&]() -> Napi::Value {
     if (!handle_) {
       return env.Undefined();
     }
-    const auto id = static_cast<std::uint64_t>(info[0].As<Napi::Number>().Int64Value());
+    const auto listed = info[0].As<Napi::Array>();
+    std::vector<std::uint64_t> ids(listed.Length());
+    for (std::uint32_t i = 0; i < ids.size(); ++i) {
+      ids[i] = static_cast<std::uint64_t>(listed.Get(i).As<Napi::Number>().Int64Value());
+    }
     const Error error =
         info[1].ToBoolean()
             ? Error{ErrorCode::kDeadline, "the deadline passed before the answer was ready", {}}
             : Error{ErrorCode::kCancelled, "the request was cancelled", {}};
     environment_->flush();
-    environment_->scheduler().cancel(*handle_, environment_->completion(env), id, error);
+    environment_->scheduler().cancel(*handle_, environment_->completion(env), std::move(ids),
+                                     error);
     return env.Undefined();
   });
 }

@@ -76,26 +76,29 @@ Queue::TakeResult Queue::take(Taken& batch, TimeNs now, std::optional<Measured> 
 }
 
 void Queue::finish(Taken& batch) {
+  Requests unwanted;  // destroyed after the lock is released
   const std::lock_guard lock(mutex_);
   std::erase(taken_, &batch);
-  std::erase_if(batch.requests, [](const auto& request) { return request->abandoned; });
+  const auto tail = std::ranges::stable_partition(
+      batch.requests, [](const auto& request) { return !request->abandoned; });
+  unwanted.assign(std::make_move_iterator(tail.begin()), std::make_move_iterator(tail.end()));
+  batch.requests.erase(tail.begin(), tail.end());
   settle();
 }
 
-bool Queue::cancel(const ReplyChannel* channel, std::uint64_t id) {
-  return !cancelMany(channel, {&id, 1}).empty();
-}
-
-std::vector<std::uint64_t> Queue::cancelMany(const ReplyChannel* channel,
-                                             std::span<const std::uint64_t> ids) {
+std::vector<std::uint64_t> Queue::cancel(const ReplyChannel* channel,
+                                         std::span<const std::uint64_t> ids) {
   const auto isMeant = [channel, ids](const Request& request) {
     return request.channel.get() == channel && std::ranges::binary_search(ids, request.id);
   };
   return leave(isMeant, ids.size());
 }
 
-void Queue::cancelAll(const ReplyChannel* channel) {
-  leave([channel](const Request& request) { return request.channel.get() == channel; }, SIZE_MAX);
+std::size_t Queue::cancelAll(const ReplyChannel* channel) {
+  const auto isMeant = [channel](const Request& request) {
+    return request.channel.get() == channel;
+  };
+  return leave(isMeant, SIZE_MAX).size();
 }
 
 // At most `most` requests; returns their ids.

@@ -56,17 +56,14 @@ class Queue {
   // thread: lane. After the run: who still wants an answer is left in batch.requests.
   void finish(Taken& batch);
 
-  // Removes one request of a channel, wherever it is. True: the caller answers it (it was waiting
-  // or running).
-  bool cancel(const ReplyChannel* channel, std::uint64_t id);
+  // Removes requests of a channel, `ids` ascending, wherever they are. Returns those that were
+  // waiting or running: the caller answers them. One look at each request, however many ids.
+  std::vector<std::uint64_t> cancel(const ReplyChannel* channel,
+                                    std::span<const std::uint64_t> ids);
 
-  // The same for many, `ids` ascending, at the price of one look at each request. Returns those to
-  // be answered.
-  std::vector<std::uint64_t> cancelMany(const ReplyChannel* channel,
-                                        std::span<const std::uint64_t> ids);
-
-  // Removes every request of a channel: its environment has ended. Nothing is to be answered.
-  void cancelAll(const ReplyChannel* channel);
+  // Removes every request of a channel, whose environment has ended, and says how many there were.
+  // Nothing is to be answered.
+  std::size_t cancelAll(const ReplyChannel* channel);
 
   // No more requests; what waits is returned to be answered kClosed.
   Requests close();

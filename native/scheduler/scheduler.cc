@@ -225,15 +225,10 @@ bool Scheduler::runHere(ServedModel& model) {
 }
 
 void Scheduler::cancel(ServedModel& model, const std::shared_ptr<ReplyChannel>& channel,
-                       std::uint64_t id, const Error& error) {
-  cancelMany(model, channel, {id}, error);
-}
-
-void Scheduler::cancelMany(ServedModel& model, const std::shared_ptr<ReplyChannel>& channel,
-                           std::vector<std::uint64_t> ids, const Error& error) {
+                       std::vector<std::uint64_t> ids, const Error& error) {
   std::ranges::sort(ids);
   std::vector<Reply> replies;
-  for (const std::uint64_t id : model.queue.cancelMany(channel.get(), ids)) {
+  for (const std::uint64_t id : model.queue.cancel(channel.get(), ids)) {
     model.metrics.failed(error.code);
     replies.push_back({id, error});
   }
@@ -243,7 +238,9 @@ void Scheduler::cancelMany(ServedModel& model, const std::shared_ptr<ReplyChanne
 }
 
 void Scheduler::abandon(ServedModel& model, const ReplyChannel* channel) {
-  model.queue.cancelAll(channel);
+  for (std::size_t left = model.queue.cancelAll(channel); left > 0; --left) {
+    model.metrics.failed(ErrorCode::kCancelled);
+  }
 }
 
 Result<std::shared_ptr<ServedModel>> Scheduler::loadSafely(const LoadSpec& spec, Engine& engine) {

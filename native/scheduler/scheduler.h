@@ -96,16 +96,13 @@ class Scheduler {
   // through their channel. With kHere their answers may be delivered before it returns.
   void submit(ServedModel& model, Requests requests, Where where = Where::kLane);
 
-  // Answers one request of `channel` with `error` if it waits or runs; the run is stopped when
-  // nobody else waits for it. Does nothing when it was answered already.
-  void cancel(ServedModel& model, const std::shared_ptr<ReplyChannel>& channel, std::uint64_t id,
-              const Error& error);
+  // Answers those requests of `channel`, in any order, with `error` that wait or run; a run is
+  // stopped when nobody waits for it any more. Others were answered already and are left alone. One
+  // look at each request of the model, however many ids there are.
+  void cancel(ServedModel& model, const std::shared_ptr<ReplyChannel>& channel,
+              std::vector<std::uint64_t> ids, const Error& error);
 
-  // The same for many, in any order, at the price of one look at each request of the model.
-  void cancelMany(ServedModel& model, const std::shared_ptr<ReplyChannel>& channel,
-                  std::vector<std::uint64_t> ids, const Error& error);
-
-  // Forgets every request of a channel; nothing is answered.
+  // Forgets every request of a channel: nothing is answered, and each counts as cancelled.
   static void abandon(ServedModel& model, const ReplyChannel* channel);
 
   const CpuBudget& budget() const { return budget_; }

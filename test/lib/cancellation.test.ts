@@ -103,6 +103,26 @@ t.test('one signal for many requests: all leave, no warning, no listener stays',
   t.same(warnings, []);
 });
 
+t.test('one signal for requests of two models: both are told', async t => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const models = await Promise.all([oneLane(t, 'shared-one'), oneLane(t, 'shared-two')]);
+  const calls = [0, 1, 0, 1].map(at => models[at]?.predict(work(endless), { signal }));
+  controller.abort();
+  const settled = await Promise.allSettled(calls);
+  t.ok(settled.every(call => call.status === 'rejected' && call.reason.code === 'INFER_CANCELLED'));
+});
+
+t.test('many deadlines that pass together while the lane is busy', async t => {
+  const model = await oneLane(t, 'late-together');
+  const busy = await occupy(model);
+  const calls = Array.from({ length: 500 }, () => model.predict(work(1n), { timeoutMs: 5 }));
+  const settled = await Promise.allSettled(calls);
+  t.ok(settled.every(call => call.status === 'rejected' && call.reason.code === 'INFER_DEADLINE'));
+  t.equal(model.stats().queueDepth, 0);
+  await busy.stop();
+});
+
 t.test('the listener is gone after an answer, and a late abort does nothing', async t => {
   const model = await oneLane(t, 'late-abort');
   const controller = new AbortController();

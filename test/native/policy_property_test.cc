@@ -229,7 +229,7 @@ class Sequence {
     }
     const auto id = static_cast<std::uint64_t>(below(static_cast<std::uint32_t>(known_.size())));
     const State before = known(id).state;
-    require(queue_.cancel(nullptr, id) == (before != State::kEnded), "one end each");
+    require(!queue_.cancel(nullptr, {&id, 1}).empty() == (before != State::kEnded), "one end each");
     if (before == State::kWaiting) {
       leaveQueue(id, State::kEnded);
     }

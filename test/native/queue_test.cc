@@ -176,8 +176,8 @@ const check::Add kTried("when no request can be answered in time the one with mo
 const check::Add kCancelWaiting(
     "a cancelled request leaves the queue, the rest keep their order", [] {
       Filled filled(5);
-      check::that(filled.queue.cancel(filled.inbox.get(), 3), "found");
-      check::that(!filled.queue.cancel(filled.inbox.get(), 3), "not found twice");
+      check::equal(filled.queue.cancel(filled.inbox.get(), Ids{3}), Ids{3}, "found");
+      check::that(filled.queue.cancel(filled.inbox.get(), Ids{3}).empty(), "not found twice");
       Taken batch;
       filled.queue.take(batch, 0);
       check::equal(idsOf(batch.requests), Ids{1, 2, 4, 5}, "the others");
@@ -189,9 +189,9 @@ const check::Add kCancelMany("many requests are cancelled together, waiting or r
   Taken batch;
   filled.queue.take(batch, 0);
   const Ids wanted = {1, 2, 3, 4, 6, 7};
-  check::equal(filled.queue.cancelMany(filled.inbox.get(), wanted), Ids{6, 1, 2, 3, 4}, "found");
+  check::equal(filled.queue.cancel(filled.inbox.get(), wanted), Ids{6, 1, 2, 3, 4}, "found");
   check::that(batch.stop.stop_requested(), "the run to be stopped");
-  check::that(filled.queue.cancelMany(filled.inbox.get(), wanted).empty(), "nothing found twice");
+  check::that(filled.queue.cancel(filled.inbox.get(), wanted).empty(), "nothing found twice");
   check::equal(filled.queue.depth(), std::size_t{1}, "requests that wait");
   filled.queue.finish(batch);
   check::equal(idsOf(filled.queue.close()), Ids{5}, "the one that was not named");
@@ -207,7 +207,7 @@ const check::Add kLong("a long queue keeps its order whatever leaves it", [] {
   std::iota(expected.begin(), expected.end(), 1);
   while (expected.size() > 8) {
     const Ids leaving = {expected[1], expected[expected.size() / 2], expected.back()};
-    check::equal(filled.queue.cancelMany(filled.inbox.get(), leaving), leaving, "found");
+    check::equal(filled.queue.cancel(filled.inbox.get(), leaving), leaving, "found");
     std::erase_if(expected, [&](std::uint64_t id) { return std::ranges::count(leaving, id) > 0; });
     Taken batch;
     filled.queue.take(batch, 0);
@@ -221,7 +221,7 @@ const check::Add kLong("a long queue keeps its order whatever leaves it", [] {
 const check::Add kCancelOther("another channel's request with the same id stays", [] {
   Filled filled(1);
   const Inbox other;
-  check::that(!filled.queue.cancel(&other, 1), "nothing of the other channel");
+  check::that(filled.queue.cancel(&other, Ids{1}).empty(), "nothing of the other channel");
   check::equal(filled.queue.depth(), std::size_t{1}, "requests that wait");
 });
 
@@ -230,12 +230,12 @@ const check::Add kStop("a run is told to stop when its last member is cancelled"
   Taken batch;
   filled.queue.take(batch, 0);
   for (const std::uint64_t id : {2, 1}) {
-    check::that(filled.queue.cancel(filled.inbox.get(), id), "found while it runs");
+    check::equal(filled.queue.cancel(filled.inbox.get(), Ids{id}), Ids{id}, "found while it runs");
     check::that(!batch.stop.stop_requested(), "the run to go on");
   }
-  check::that(!filled.queue.cancel(filled.inbox.get(), 2), "not found twice");
+  check::that(filled.queue.cancel(filled.inbox.get(), Ids{2}).empty(), "not found twice");
   check::that(!batch.stop.stop_requested(), "nor stopped by a second attempt");
-  check::that(filled.queue.cancel(filled.inbox.get(), 3), "the last one found");
+  check::equal(filled.queue.cancel(filled.inbox.get(), Ids{3}), Ids{3}, "the last one found");
   check::that(batch.stop.stop_requested(), "the run to be stopped");
   check::equal(filled.queue.running(), std::size_t{0}, "requests that run");
   filled.queue.finish(batch);
@@ -246,10 +246,10 @@ const check::Add kFinished("after its run a request cannot be cancelled any more
   Filled filled(2);
   Taken batch;
   filled.queue.take(batch, 0);
-  filled.queue.cancel(filled.inbox.get(), 1);
+  filled.queue.cancel(filled.inbox.get(), Ids{1});
   filled.queue.finish(batch);
   check::equal(idsOf(batch.requests), Ids{2}, "who wants an answer");
-  check::that(!filled.queue.cancel(filled.inbox.get(), 2), "not found");
+  check::that(filled.queue.cancel(filled.inbox.get(), Ids{2}).empty(), "not found");
 });
 
 const check::Add kCancelAll("a channel that ends leaves the queue and its runs", [] {

@@ -178,7 +178,7 @@ const check::Add kCancelWaiting("a cancelled request leaves the queue at once", 
   const auto model = rig.load();
   occupy(rig, model);
   rig.submit(model, 2, 3);
-  rig.scheduler->cancel(*model, rig.inbox, 2, {ErrorCode::kCancelled, "gone", {}});
+  rig.scheduler->cancel(*model, rig.inbox, {2}, {ErrorCode::kCancelled, "gone", {}});
   check::failed(rig.inbox->answer(2), ErrorCode::kCancelled, "gone");
   check::equal(model->queue.depth(), std::size_t{1}, "requests that wait");
   rig.stage->holdRuns(false);
@@ -191,7 +191,7 @@ const check::Add kCancelRunning("a cancelled run is answered at once and stopped
   Rig rig;
   const auto model = rig.load();
   occupy(rig, model);
-  rig.scheduler->cancel(*model, rig.inbox, 1, {ErrorCode::kCancelled, "gone", {}});
+  rig.scheduler->cancel(*model, rig.inbox, {1}, {ErrorCode::kCancelled, "gone", {}});
   check::failed(rig.inbox->answer(1), ErrorCode::kCancelled, "gone");
   rig.stage->waitForStops(1);
   rig.stage->holdRuns(false);
@@ -208,7 +208,7 @@ const check::Add kCancelOne("a run that somebody still waits for is not stopped"
   rig.submit(model, 2, 3);
   rig.stage->letOneRunGo();
   rig.stage->waitForRuns(2);
-  rig.scheduler->cancel(*model, rig.inbox, 2, {ErrorCode::kCancelled, "gone", {}});
+  rig.scheduler->cancel(*model, rig.inbox, {2}, {ErrorCode::kCancelled, "gone", {}});
   rig.stage->holdRuns(false);
   rig.inbox->waitFor(3);
   check::equal(rig.wrongAnswers(3, 3), "", "the other one answered");
@@ -224,8 +224,8 @@ const check::Add kCancelAll("a run that nobody waits for any more is stopped", [
   rig.submit(model, 2, 3);
   rig.stage->letOneRunGo();
   rig.stage->waitForRuns(2);
-  rig.scheduler->cancel(*model, rig.inbox, 2, {ErrorCode::kCancelled, "gone", {}});
-  rig.scheduler->cancel(*model, rig.inbox, 3, {ErrorCode::kDeadline, "late", {}});
+  rig.scheduler->cancel(*model, rig.inbox, {2}, {ErrorCode::kCancelled, "gone", {}});
+  rig.scheduler->cancel(*model, rig.inbox, {3}, {ErrorCode::kDeadline, "late", {}});
   rig.stage->waitForStops(1);
   check::failed(rig.inbox->answer(3), ErrorCode::kDeadline, "late");
 });
@@ -235,8 +235,8 @@ const check::Add kCancelNothing("cancelling what was answered or never was does 
   const auto model = rig.load();
   rig.submit(model, 1, 1);
   rig.inbox->waitFor(1);
-  rig.scheduler->cancel(*model, rig.inbox, 1, {ErrorCode::kCancelled, "gone", {}});
-  rig.scheduler->cancel(*model, rig.inbox, 7, {ErrorCode::kCancelled, "gone", {}});
+  rig.scheduler->cancel(*model, rig.inbox, {1}, {ErrorCode::kCancelled, "gone", {}});
+  rig.scheduler->cancel(*model, rig.inbox, {7}, {ErrorCode::kCancelled, "gone", {}});
   check::equal(rig.wrongAnswers(1, 1), "", "the answer from before");
   check::equal(rig.inbox->count(), std::size_t{1}, "answers");
 });

@@ -73,7 +73,7 @@ class Caller {
       submit(model);
     } else if (what < 18 && !ids_.empty()) {
       const std::uint64_t id = ids_[ids_.size() - 1 - below(std::min<std::size_t>(ids_.size(), 9))];
-      rig_.scheduler->cancel(*model, inbox_, id, {ErrorCode::kCancelled, "gone", {}});
+      rig_.scheduler->cancel(*model, inbox_, {id}, {ErrorCode::kCancelled, "gone", {}});
     } else if (what == 18) {
       Rig::release(model);
     } else {

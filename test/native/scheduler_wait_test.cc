@@ -160,7 +160,7 @@ const check::Add kSameIds("two channels may use the same ids", [] {
   requests.push_back(test::makeRequest(rig.inbox, 2, {.value = 2}));
   requests.push_back(test::makeRequest(other, 2, {.value = 5}));
   rig.scheduler->submit(*model, std::move(requests));
-  rig.scheduler->cancel(*model, other, 2, {ErrorCode::kCancelled, "gone", {}});
+  rig.scheduler->cancel(*model, other, {2}, {ErrorCode::kCancelled, "gone", {}});
   rig.stage->holdRuns(false);
   rig.inbox->waitFor(2);
   check::equal(rig.wrongAnswers(2, 2), "", "the first channel's request answered");
@@ -189,6 +189,8 @@ const check::Add kAbandon("a channel that ends mid-run takes only its own reques
   rig.inbox->waitFor(3);
   check::equal(rig.wrongAnswers(3, 3) + rig.wrongAnswers(5, 5), "", "the others answered");
   check::equal(ending->count(), std::size_t{0}, "answers to the ended channel");
+  const auto cancelled = static_cast<std::size_t>(ErrorCode::kCancelled);
+  check::equal(model->metrics.errorCount(cancelled), std::uint64_t{2}, "cancelled requests");
   check::equal(rig.stage->stops(), std::size_t{0}, "stopped runs");
 });
 
