@@ -28,6 +28,8 @@ export interface NativeLoadRequest {
   readonly maxDelayUs: number;
   readonly delay: 'adaptive' | 'fixed';
   readonly maxQueue: number;
+  readonly maxQueueRows: number;
+  readonly maxQueueBytes: number;
   readonly lanes: number;
   readonly cores: readonly number[];
   readonly threadsPerRun: number;

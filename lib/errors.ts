@@ -28,13 +28,15 @@ export const errorTable = [
   },
   {
     code: 'INFER_QUEUE_FULL',
-    meaning: 'The model has `batching.maxQueue` requests waiting and takes no more.',
-    remedy: 'Try again later, send less, add lanes, or raise `batching.maxQueue`.',
+    meaning:
+      'As many requests, rows or bytes wait for the model as `batching.maxQueue`, `maxQueueRows` and `maxQueueBytes` allow.',
+    remedy: 'Try again after `retryAfterMs`, send less, add lanes, or raise the limit.',
   },
   {
     code: 'INFER_DEADLINE',
-    meaning: 'No answer was ready within `timeoutMs`.',
-    remedy: 'Allow more time, or send less work at once.',
+    meaning:
+      'No answer was ready within `timeoutMs`, or none is expected to be: then the request was refused at once, with detail `predicted`.',
+    remedy: 'Allow more time, send less work at once, or try again after `retryAfterMs`.',
   },
   {
     code: 'INFER_CANCELLED',
@@ -78,22 +80,29 @@ export const errorCodes: readonly ErrorCode[] = errorTable.map(row => row.code);
 /**
  * The only error that this package throws or rejects with.
  * `code` is for programs, `message` for people, `detail` a finer reason within the code where there is one
- * (see docs/errors.md), `cause` what led to it where that is known.
+ * (see docs/errors.md), `cause` what led to it where that is known, `retryAfterMs` when a request that was refused
+ * for lack of time or room may go better: the milliseconds in which what waits now is expected to be done.
  */
 export class InferenceError extends Error {
   override readonly name = 'InferenceError';
   readonly code: ErrorCode;
   declare readonly detail?: string; // only declared: absent where there is none
+  declare readonly retryAfterMs?: number;
 
   /**
    * @param code     one of the INFER_* codes.
    * @param message  what was expected, what came, and for which name.
-   * @param extra    `detail`: a finer reason; `cause`: the error or reason behind it.
+   * @param extra    `detail`: a finer reason; `cause`: the error or reason behind it; `retryAfterMs`.
    */
-  constructor(code: ErrorCode, message: string, extra?: { detail?: string; cause?: unknown }) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    extra?: { detail?: string; cause?: unknown; retryAfterMs?: number },
+  ) {
     super(message, extra !== undefined && 'cause' in extra ? { cause: extra.cause } : undefined);
     this.code = code;
     if (extra?.detail !== undefined && extra.detail !== '') this.detail = extra.detail;
+    if (extra?.retryAfterMs !== undefined) this.retryAfterMs = extra.retryAfterMs;
   }
 }
 
@@ -103,6 +112,7 @@ export interface NativeError {
   readonly message: string;
   readonly detail?: string;
   readonly cause?: unknown;
+  readonly retryAfterMs?: number;
 }
 
 /** True for a value of the shape of NativeError. */
@@ -123,10 +133,11 @@ export function toInferenceError(
 ): InferenceError {
   if (reason instanceof InferenceError) return reason;
   if (isNativeError(reason)) {
-    const { code, message, detail, cause } = reason;
+    const { code, message, detail, cause, retryAfterMs } = reason;
     return new InferenceError(code, message, {
       ...(detail === undefined ? {} : { detail }),
       ...(cause === undefined ? {} : { cause }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });
   }
   const text = reason instanceof Error ? reason.message : describe(reason);

@@ -30,6 +30,8 @@ export interface Batching {
   readonly maxDelayUs: number;
   readonly delay: 'adaptive' | 'fixed';
   readonly maxQueue: number;
+  readonly maxQueueRows: number;
+  readonly maxQueueBytes: number;
 }
 
 /** Where a model runs. */
@@ -80,7 +82,13 @@ export type CheckedOptions = Defined<LoadOptions>;
 /** The defaults that are fixed values; the table shows them too. */
 export const defaults = {
   version: '1',
-  batching: { maxDelayUs: 0, delay: 'adaptive', maxQueue: 1024 },
+  batching: {
+    maxDelayUs: 0,
+    delay: 'adaptive',
+    maxQueue: 1024,
+    maxQueueRows: 1_048_576,
+    maxQueueBytes: 268_435_456,
+  },
   placement: { device: 'cpu', threadsPerRun: 1 },
   warmup: 'none',
   image: { resize: 'stretch', layout: 'NCHW', colour: 'rgb', scale: 1 / 255 },
@@ -292,6 +300,21 @@ export const optionTable: readonly OptionRow[] = [
     default: defaults.batching.maxQueue,
     unit: 'requests',
     description: 'The most requests that wait; one more is refused with INFER_QUEUE_FULL.',
+  },
+  {
+    key: 'batching.maxQueueRows',
+    schema: integer(1, 1_000_000_000),
+    default: defaults.batching.maxQueueRows,
+    unit: 'rows',
+    description: 'The most rows that wait. When nothing waits, any one request is taken.',
+  },
+  {
+    key: 'batching.maxQueueBytes',
+    schema: integer(1, 1_099_511_627_776),
+    default: defaults.batching.maxQueueBytes,
+    unit: 'bytes',
+    description:
+      'The most memory of the inputs that wait. When nothing waits, any one request is taken.',
   },
   {
     key: 'placement.device',

@@ -35,7 +35,7 @@ export function copyIfChanged(from, to) {
 function build(sanitize) {
   const out = sanitize ? join('build', `addon-${sanitize}`) : 'build';
   const cmakeJs = require.resolve('cmake-js/bin/cmake-js');
-  const args = [cmakeJs, 'compile', '--out', out, '--config', 'Release'];
+  const args = [cmakeJs, 'build', '--out', out, '--config', 'Release'];
   if (sanitize) args.push(`--CDINFER_SANITIZE=${sanitize}`);
   const { status, error } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
   if (error) throw error;

@@ -116,7 +116,7 @@ void Completion::hold() {
 void Completion::release() {
   const std::lock_guard lock(mutex_);
   signalled_ = false;
-  if (wake_ != nullptr && !replies_.empty()) {
+  if (wake_ != nullptr && !(replies_.empty() && lines_.empty() && tasks_.empty())) {
     signal();
   }
 }
@@ -176,8 +176,7 @@ void Completion::drain(Napi::Env env) {
   if (!replies.empty()) {
     settled(replies.size());
     if (!guarded(env, [&] { resolve(env, replies); })) {
-      const std::lock_guard lock(mutex_);
-      signalled_ = false;  // the receiver may not have got as far as planning to ask again
+      release();  // the receiver may not have got as far as planning to ask again
     }
   }
 }

@@ -148,6 +148,8 @@ LoadSpec toLoadSpec(const Napi::Object& request, std::string& engine) {
       static_cast<TimeNs>(numberOf(request, "maxDelayUs") * kNanosecondsPerMicrosecond);
   spec.limits.alwaysDelay = textOf(request, "delay") == "fixed";
   spec.limits.maxQueue = static_cast<std::size_t>(numberOf(request, "maxQueue"));
+  spec.limits.maxQueueRows = static_cast<std::int64_t>(numberOf(request, "maxQueueRows"));
+  spec.limits.maxQueueBytes = static_cast<std::size_t>(numberOf(request, "maxQueueBytes"));
   spec.placement.lanes = static_cast<std::size_t>(numberOf(request, "lanes"));
   const auto cores = request.Get("cores").As<Napi::Array>();
   for (std::uint32_t i = 0; i < cores.Length(); ++i) {

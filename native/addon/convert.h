@@ -30,7 +30,7 @@ std::vector<LibraryCandidate> toCandidates(const Napi::Value& list);
 // Everything but the engine, which the registry has to find: its name is left in `engine`.
 LoadSpec toLoadSpec(const Napi::Object& request, std::string& engine);
 
-// [data0, shape0, data1, shape1, ...], or { code, message, detail } of an error.
+// [data0, shape0, data1, shape1, ...], or { code, message, detail, retryAfterMs } of an error.
 Napi::Value toJs(Napi::Env env, const Result<Outputs>& result);
 Napi::Value toJs(Napi::Env env, const Signature& signature);
 Napi::Value toJs(Napi::Env env, const Metrics& metrics);

@@ -4,6 +4,7 @@
 
 #include <napi.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -26,6 +27,9 @@
 
 namespace infer::addon {
 namespace {
+
+// What one flush may spend on runs of micro models before the rest goes to lanes.
+constexpr TimeNs kMostHere = 200'000;
 
 const SteadyClock& steadyClock() {
   static const SteadyClock clock;
@@ -114,12 +118,14 @@ void Environment::reject(std::uint64_t id, Napi::Value reason) {
 
 void Environment::requireRoom(Napi::Env env, ModelWrap* model) {
   ServedModel& served = model->served();
-  const std::size_t most = served.queue.limits().maxQueue;
-  if (staged_.size() + served.queue.depth() < most) {
+  const Limits& limits = served.queue.limits();
+  Load load = served.queue.waiting();
+  load += stagedLoad_;
+  if (!isFull(load, limits)) {
     return;  // counting what is staged for other models too only hands over a little earlier
   }
   flush();
-  if (served.queue.depth() >= most) {
+  if (isFull(served.queue.waiting(), limits)) {
     const Error full = served.queue.full();
     served.metrics.failed(full.code);
     throw toJsError(env, full);
@@ -128,21 +134,29 @@ void Environment::requireRoom(Napi::Env env, ModelWrap* model) {
 
 void Environment::stage(ModelWrap* model, std::unique_ptr<Request> request) {
   completion_->expect(1);
+  stagedLoad_ += loadOf(*request);
   staged_.push_back({model, std::move(request)});
 }
 
 void Environment::flush(Scheduler::Where where) {
   std::vector<Staged> staged;
   staged.swap(staged_);
-  std::size_t at = 0;
-  while (at < staged.size()) {
-    // Runs of one model go together; within a model the order is that of the calls.
-    ModelWrap* const model = staged[at].model;
-    Requests requests;
-    for (; at < staged.size() && staged[at].model == model; ++at) {
-      requests.push_back(std::move(staged[at].request));
+  stagedLoad_ = {};
+  // Requests of one model go together, in the order of the calls. Models are few: mostly one.
+  std::vector<std::pair<ModelWrap*, Requests>> groups;
+  for (Staged& item : staged) {
+    auto group = std::ranges::find(groups, item.model, &std::pair<ModelWrap*, Requests>::first);
+    if (group == groups.end()) {
+      group = groups.insert(group, {item.model, Requests()});
     }
+    group->second.push_back(std::move(item.request));
+  }
+  const TimeNs begun = steadyClock().now();
+  for (auto& [model, requests] : groups) {
     scheduler().submit(model->served(), std::move(requests), where);
+    if (steadyClock().now() - begun > kMostHere) {
+      where = Scheduler::Where::kLane;
+    }
   }
 }
 

@@ -73,6 +73,7 @@ class Environment {
   std::shared_ptr<Scheduler> scheduler_;    // shared with the other environments
   std::shared_ptr<Completion> completion_;  // shared with the requests in flight
   std::vector<Staged> staged_;
+  Load stagedLoad_;  // sum over staged_
   bool ended_ = false;
   Napi::FunctionReference promiseConstructor_;
   std::unordered_map<std::uint64_t, Settlers> promised_;  // pending ones, by id

@@ -13,7 +13,10 @@
 
 namespace infer::addon {
 
-// An Error object with `code` and, when there is one, `detail`.
+// Sets `code` and, where they are known, `detail` and `retryAfterMs`.
+void setCode(Napi::Object to, const Error& error);
+
+// An Error object with the same.
 Napi::Error toJsError(Napi::Env env, const Error& error);
 
 // Runs the body of a JS entry; nothing but Napi::Error leaves it, whatever is thrown inside.

@@ -26,8 +26,6 @@
 namespace infer::addon {
 namespace {
 
-constexpr double kNanosecondsPerMillisecond = 1e6;
-
 // Rows that lead every input of a batchable model, and the axes that have to agree within a batch.
 Result<void> measure(Request& request, const Signature& signature) {
   request.rows = request.inputs.front().shape[0];
@@ -136,7 +134,7 @@ Napi::Value ModelWrap::submit(const Napi::CallbackInfo& info) {
     const double deadlineMs = info[3].As<Napi::Number>().DoubleValue();
     if (deadlineMs > 0) {
       request->deadline =
-          SteadyClock().now() + static_cast<TimeNs>(deadlineMs * kNanosecondsPerMillisecond);
+          SteadyClock().now() + static_cast<TimeNs>(deadlineMs * static_cast<double>(kMillisecond));
     }
     environment_->stage(this, std::move(request));
     return env.Undefined();

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "native/addon/convert.h"
+#include "native/addon/js_error.h"
 #include "native/base/error.h"
 #include "native/base/metrics.h"
 #include "native/base/request.h"
@@ -181,11 +182,8 @@ Napi::Value histogram(Napi::Env env, const Histogram& source, double unit) {
 
 Napi::Value errorRecord(Napi::Env env, const Error& error) {
   const Napi::Object record = Napi::Object::New(env);
-  record.Set("code", text(env, errorCodeName(error.code)));
   record.Set("message", text(env, error.message));
-  if (!error.detail.empty()) {
-    record.Set("detail", text(env, error.detail));
-  }
+  setCode(record, error);
   return record;
 }
 

@@ -10,6 +10,7 @@
 namespace infer {
 
 using TimeNs = std::int64_t;  // since an arbitrary start; never goes back
+inline constexpr TimeNs kMillisecond = 1'000'000;
 inline constexpr TimeNs kNever = std::numeric_limits<TimeNs>::max();
 
 class Clock {

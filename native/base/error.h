@@ -11,6 +11,8 @@
 #include <utility>
 #include <variant>
 
+#include "native/base/clock.h"
+
 namespace infer {
 
 // Order is the wire between native code, lib/errors.ts and docs/errors.md; a test compares the
@@ -47,6 +49,7 @@ struct Error {
   std::string message;  // what was expected, what came, for which name
   std::string
       detail;  // optional machine-readable reason within the code, e.g. "wrong-architecture"
+  TimeNs retryAfter = 0;  // when it may go better, from now; 0: nothing is known of that
 };
 
 // A value or an Error. `Result<void>` is success or an Error. Reading the wrong one is a bug and

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <ranges>
 #include <span>
 #include <string>
 #include <utility>
@@ -110,10 +111,11 @@ bool isBatchable(const Signature& signature) {
          std::ranges::all_of(signature.outputs, agrees);
 }
 
-bool isPredictable(const Signature& signature) {
-  const auto fixed = [](const TensorSpec& spec) {
-    return spec.shape.empty() || std::ranges::find(spec.shape.begin() + 1, spec.shape.end(),
-                                                   kFreeAxis) == spec.shape.end();
+bool isPredictable(const Signature& signature, bool batched) {
+  const auto fixed = [batched](const TensorSpec& spec) {
+    const std::size_t counted = batched ? 1 : 0;
+    return std::ranges::find(spec.shape | std::views::drop(counted), kFreeAxis) ==
+           std::ranges::end(spec.shape);
   };
   return signature.steadyCost && std::ranges::all_of(signature.inputs, fixed);
 }

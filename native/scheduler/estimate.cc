@@ -37,30 +37,39 @@ void RunEstimate::add(std::int64_t rows, TimeNs time) {
   rowsRows_ = rowsRows_ * kMemory + size * size;
   rowsTimes_ = rowsTimes_ * kMemory + size * taken;
   if (seen_ >= kEnough) {
-    fit();
+    fit(rows);
   }
 }
 
 RunCost RunEstimate::cost() const {
-  return {.known = known_.load(std::memory_order_relaxed),
-          .base = base_.load(std::memory_order_relaxed),
-          .perRow = perRow_.load(std::memory_order_relaxed)};
+  const Fit fit = fit_.load(std::memory_order_relaxed);
+  if (fit.perRow < 0) {
+    return {};
+  }
+  return {.known = true,
+          .steady = steady_,
+          .base = fit.base,
+          .perRow = fit.perRow,
+          .most = most_.load(std::memory_order_relaxed)};
 }
 
-void RunEstimate::fit() {
+void RunEstimate::fit(std::int64_t newest) {
   const double mean = times_ / runs_;
   const double spread = runs_ * rowsRows_ - rows_ * rows_;
   double slope = 0;
   if (spread > kSameRows * rows_ * rows_) {
     slope = std::max(0.0, (runs_ * rowsTimes_ - rows_ * times_) / spread);
-  } else if (rows_ > runs_) {
-    slope = times_ / rows_;  // all runs had the same rows: assume that time grows with them
+    most_.store(std::max(most_.load(std::memory_order_relaxed), newest), std::memory_order_relaxed);
+  } else {
+    // All runs had the same rows: assume that time grows with them, but for single ones.
+    slope = rows_ > runs_ ? times_ / rows_ : 0;
+    most_.store(newest, std::memory_order_relaxed);
   }
   // A line never goes below zero, so the slope cannot exceed what the mean run allows.
   slope = rows_ > 0 ? std::min(slope, times_ / rows_) : 0;
-  perRow_.store(slope, std::memory_order_relaxed);
-  base_.store(mean - slope * rows_ / runs_, std::memory_order_relaxed);
-  known_.store(true, std::memory_order_relaxed);
+  const double base = mean - slope * rows_ / runs_;
+  fit_.store({.base = static_cast<float>(base), .perRow = static_cast<float>(slope)},
+             std::memory_order_relaxed);
 }
 
 }  // namespace infer

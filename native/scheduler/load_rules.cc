@@ -66,6 +66,8 @@ std::string sharingKey(const LoadSpec& spec, std::string_view engine) {
   add(spec.limits.maxDelay);
   add(spec.limits.alwaysDelay ? 1 : 0);
   add(spec.limits.maxQueue);
+  add(spec.limits.maxQueueRows);
+  add(spec.limits.maxQueueBytes);
   add(spec.placement.lanes);
   for (const int core : spec.placement.cores) {
     add(core);

@@ -48,7 +48,8 @@ TimeNs worthWaitingUntil(std::int64_t rows, TimeNs last, TimeNs now,
     return kNever;
   }
   constexpr TimeNs kLongGap = TimeNs{3600} * 1'000'000'000;
-  const auto& [cost, gap, idleLanes] = *measured;
+  const RunCost& cost = measured->cost;
+  const TimeNs gap = measured->gap;
   if (!cost.known || gap > kLongGap ||
       static_cast<double>(rows) * static_cast<double>(gap) >= static_cast<double>(cost.of(rows))) {
     return now;

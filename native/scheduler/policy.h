@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <vector>
@@ -19,7 +20,10 @@ struct Limits {
   std::int64_t maxBatch = 1;  // rows of one run; a larger request runs alone
   TimeNs maxDelay = 0;        // upper bound of waiting for more rows
   bool alwaysDelay = false;   // wait for maxDelay whether it pays or not, as other servers do
-  std::size_t maxQueue = 1;   // requests
+  // What may wait; an empty queue takes any one request.
+  std::size_t maxQueue = 1;  // requests
+  std::int64_t maxQueueRows = std::numeric_limits<std::int64_t>::max();
+  std::size_t maxQueueBytes = std::numeric_limits<std::size_t>::max();  // of inputs
 };
 
 // What the policy may know of a waiting request.
@@ -40,6 +44,9 @@ struct Measured {
   RunCost cost;
   TimeNs gap = kNever;        // expected time from one arriving row to the next; kNever: unknown
   std::size_t idleLanes = 0;  // other lanes of the model that have nothing to do
+  // Of a thread that has better things to do: nothing is taken unless all that waits is expected to
+  // take less, and no lane is at work.
+  TimeNs budget = kNever;
 };
 
 // What a free lane does with `items` (oldest first, none expired at `now`):

@@ -20,41 +20,48 @@
 #include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/base/request.h"
+#include "native/scheduler/admission.h"
 #include "native/scheduler/policy.h"
 
 namespace infer {
 
-Result<void> Queue::submit(Requests& requests, TimeNs now) {
+void Queue::submit(Requests& requests, TimeNs now, const RunCost& cost) {
+  Requests refused;  // its former memory goes after the lock is released
   const std::lock_guard lock(mutex_);
+  std::int64_t arrived = 0;
+  for (auto& request : requests) {
+    if (auto reason = refuse(*request, now, cost)) {
+      request->result = std::move(*reason);
+      refused.push_back(std::move(request));
+      continue;
+    }
+    request->arrived = now;
+    load_ += loadOf(*request);
+    arrived += request->rows;
+    items_.push_back({request->rows, request->tail, now, request->deadline});
+    nextDeadline_ = std::min(nextDeadline_, request->deadline);
+    requests_.push_back(std::move(request));
+  }
+  requests.swap(refused);
+  learnGap(arrived, now);
+  settle();
+}
+
+std::optional<Error> Queue::refuse(const Request& request, TimeNs now, const RunCost& cost) const {
   if (closed_) {
     return Error{ErrorCode::kClosed, "the model is closed", {}};
   }
-  const std::size_t room = limits_.maxQueue - std::min(limits_.maxQueue, requests_.size());
-  const std::size_t fits = std::min(room, requests.size());
-  std::int64_t arrived = 0;
-  for (std::size_t i = 0; i < fits; ++i) {
-    Request& request = *requests[i];
-    request.arrived = now;
-    arrived += request.rows;
-    items_.push_back({request.rows, request.tail, now, request.deadline});
-    nextDeadline_ = std::min(nextDeadline_, request.deadline);
-    requests_.push_back(std::move(requests[i]));
+  if (load_.requests == 0) {
+    return std::nullopt;
   }
-  requests.erase(requests.begin(), requests.begin() + static_cast<std::ptrdiff_t>(fits));
-  itemRows_ += arrived;
-  learnGap(arrived, now);
-  settle();
-  if (requests.empty()) {
-    return {};
-  }
-  return full();
+  const Pace pace{.cost = cost, .perRow = drain_.perRow()};
+  return refusal(load_, loadOf(request), limits_, pace,
+                 request.deadline == kNever ? kNever : request.deadline - now);
 }
 
-Error Queue::full() const {
-  return {ErrorCode::kQueueFull,
-          "the queue is full: " + std::to_string(limits_.maxQueue) +
-              " requests wait (batching.maxQueue)",
-          {}};
+Error Queue::full() {
+  const std::lock_guard lock(mutex_);
+  return fullQueue(load_, limits_, {.cost = {}, .perRow = drain_.perRow()});
 }
 
 Queue::TakeResult Queue::take(Taken& batch, TimeNs now, std::optional<Measured> measured) {
@@ -63,12 +70,25 @@ Queue::TakeResult Queue::take(Taken& batch, TimeNs now, std::optional<Measured> 
   if (measured && gap_ > 0) {
     measured->gap = static_cast<TimeNs>(gap_);
   }
-  expire(now, measured && measured->cost.known ? now + measured->cost.of(1) : now, result.expired);
+  if (measured && measured->budget != kNever &&
+      (!taken_.empty() || measured->cost.atMost(load_.rows) >= measured->budget)) {
+    return result;
+  }
+  if (measured && measured->cost.known && measured->cost.steady) {
+    // While more wait than a run takes, late ones make room for those that can still be answered
+    // after a full run; otherwise even a short run is worth trying.
+    const std::int64_t rows = load_.rows > limits_.maxBatch ? limits_.maxBatch : 1;
+    expire(now, now + measured->cost.of(rows), result.expired);
+  } else {
+    expire(now, now, result.expired);
+  }
   const Decision decision = decide(items_, limits_, now, measured);
   if (decision.take.empty()) {
     result.waitUntil = std::min(decision.waitUntil, nextDeadline_);
   } else {
+    const std::int64_t before = load_.rows;
     removeAt(decision.take, batch.requests);
+    drain_.took(before - load_.rows, now, !requests_.empty());
     taken_.push_back(&batch);
   }
   settle();
@@ -141,7 +161,7 @@ Requests Queue::close() {
                  std::make_move_iterator(requests_.end()));
   requests_.clear();
   items_.clear();
-  itemRows_ = 0;
+  load_ = {};
   nextDeadline_ = kNever;
   settle();
   return waiting;
@@ -152,7 +172,7 @@ void Queue::removeAt(std::span<const std::size_t> positions, Requests& out) {
     return;
   }
   for (const std::size_t at : positions) {
-    itemRows_ -= items_[at].rows;
+    load_ -= loadOf(*requests_[at]);
     out.push_back(std::move(requests_[at]));
   }
   requests_.erase(positions);
@@ -209,7 +229,8 @@ void Queue::learnGap(std::int64_t rows, TimeNs now) {
 }
 
 void Queue::settle() {
-  waitingRows_.store(itemRows_, std::memory_order_relaxed);
+  waitingRows_.store(load_.rows, std::memory_order_relaxed);
+  waitingBytes_.store(load_.bytes, std::memory_order_relaxed);
   std::size_t running = 0;
   for (const Taken* batch : taken_) {
     running += batch->requests.size() - batch->abandoned;

@@ -18,6 +18,7 @@
 #include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/base/request.h"
+#include "native/scheduler/admission.h"
 #include "native/scheduler/line.h"
 #include "native/scheduler/policy.h"
 
@@ -37,9 +38,9 @@ class Queue {
  public:
   explicit Queue(const Limits& limits) : limits_(limits) {}
 
-  // Takes what fits; what does not, or comes after close(), stays in `requests` with its order kept
-  // and the error says why (the same for all of them).
-  Result<void> submit(Requests& requests, TimeNs now);
+  // Takes what may join (see admission.h); what may not, or comes after close(), stays in
+  // `requests` with its order kept and the reason as its result. `cost`: of a run, as far as known.
+  void submit(Requests& requests, TimeNs now, const RunCost& cost = {});
 
   struct TakeResult {
     Requests expired;  // left the queue because their deadline passed: answer kDeadline
@@ -48,9 +49,9 @@ class Queue {
   };
   // thread: lane. Fills `batch` (empty on entry) with what the policy says; a filled one must go to
   // finish().
-  // With `measured`, requests that could not be answered in time any more expire as well, unless
-  // nobody else waits: a run is all that can correct a cost that was measured on a bad day. Its gap
-  // is filled in here.
+  // With `measured` and a steady cost, requests that could not be answered in time any more expire
+  // as well, unless nobody else waits: a run is all that can correct a cost that was measured on a
+  // bad day. Its gap is filled in here.
   TakeResult take(Taken& batch, TimeNs now, std::optional<Measured> measured = std::nullopt);
 
   // thread: lane. After the run: who still wants an answer is left in batch.requests.
@@ -71,13 +72,18 @@ class Queue {
   // thread: any, without the mutex: for lanes, which look here before they sleep, and counters.
   std::size_t depth() const { return depth_.load(); }
   std::size_t running() const { return running_.load(std::memory_order_relaxed); }
-  std::int64_t rows() const { return waitingRows_.load(std::memory_order_relaxed); }
+  Load waiting() const {
+    return {.requests = depth(),
+            .rows = waitingRows_.load(std::memory_order_relaxed),
+            .bytes = waitingBytes_.load(std::memory_order_relaxed)};
+  }
   const Limits& limits() const { return limits_; }
 
-  // What refused requests are told.
-  Error full() const;
+  // What is told to somebody who need not even try while isFull(waiting(), limits()).
+  Error full();
 
  private:
+  std::optional<Error> refuse(const Request& request, TimeNs now, const RunCost& cost) const;
   void learnGap(std::int64_t rows, TimeNs now);
   // Both lists describe the same requests; removal keeps them aligned.
   void removeAt(std::span<const std::size_t> positions, Requests& out);
@@ -92,7 +98,8 @@ class Queue {
   std::mutex mutex_;
   Line<std::unique_ptr<Request>> requests_;  // guarded by mutex_, oldest first
   Line<QueuedItem> items_;                   // guarded by mutex_, what the policy sees of requests_
-  std::int64_t itemRows_ = 0;                // guarded by mutex_; sum over items_
+  Load load_;                                // guarded by mutex_, sums over requests_
+  DrainRate drain_;                          // guarded by mutex_
   std::vector<Taken*> taken_;                // guarded by mutex_
   TimeNs nextDeadline_ = kNever;             // guarded by mutex_; no item is due before it
   TimeNs lastArrival_ = kNever;              // guarded by mutex_
@@ -100,7 +107,8 @@ class Queue {
   bool closed_ = false;  // guarded by mutex_
   std::atomic<std::size_t> depth_{0};         // sequentially consistent: see Lane::idle_
   std::atomic<std::size_t> running_{0};       // relaxed: only counted
-  std::atomic<std::int64_t> waitingRows_{0};  // relaxed: for predictions
+  std::atomic<std::int64_t> waitingRows_{0};  // relaxed: only looked at
+  std::atomic<std::size_t> waitingBytes_{0};  // relaxed: only looked at
 };
 
 }  // namespace infer

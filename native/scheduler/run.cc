@@ -28,9 +28,11 @@ Result<void> runOnce(ServedModel& model, std::span<const std::unique_ptr<Request
     Result<Outputs> outputs = model.loaded->run(batch, stop);
     const TimeNs time = clock.now() - started;
     model.metrics.ran(batch.rows, time);
-    model.estimate.add(batch.rows, time);
     if (!outputs.ok()) {
       return std::move(outputs).error();
+    }
+    if (!stop.stop_requested()) {  // neither a failed run nor one cut short says what runs cost
+      model.estimate.add(batch.rows, time);
     }
     return split(std::move(outputs).value(), requests);
   } catch (const std::exception& failure) {  // std::bad_alloc: a batch is a second copy of its rows

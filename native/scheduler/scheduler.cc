@@ -37,18 +37,10 @@ namespace {
 // much (bench/scenarios, "predict() one at a time").
 constexpr TimeNs kMicroRun = 20'000;
 
-// Nothing is under way and all of it is expected to take less than a hand-over. Only for models
-// whose cost no data can change: the caller's thread is an event loop.
-bool isMicro(const ServedModel& model, const Requests& requests) {
-  if (!model.predictable || model.queue.depth() > 0 || model.queue.running() > 0) {
-    return false;
-  }
-  std::int64_t rows = 0;
-  for (const auto& request : requests) {
-    rows += request->rows;
-  }
-  return rows <= model.queue.limits().maxBatch && model.estimate.of(rows) < kMicroRun;
-}
+// One that took this long was no micro run, whatever was expected: the next one comes only after
+// the pause.
+constexpr TimeNs kSlowHere = 10 * kMicroRun;
+constexpr TimeNs kPauseHere = 1000 * kMillisecond;
 
 // Files of this size take long enough to load that others should not wait for them.
 constexpr std::uintmax_t kBigFile = std::uintmax_t{32} * 1024 * 1024;
@@ -201,25 +193,33 @@ void Scheduler::release(std::shared_ptr<ServedModel> model, std::function<void()
 
 void Scheduler::submit(ServedModel& model, Requests requests, Where where) {
   const std::size_t offered = requests.size();
-  const bool here = where == Where::kHere && isMicro(model, requests);
-  const Result<void> queued = model.queue.submit(requests, clock_.now());
-  model.metrics.accepted(offered - requests.size());
-  if (offered > requests.size() && !(here && runHere(model))) {
+  model.queue.submit(requests, clock_.now(), model.estimate.cost());
+  const std::size_t taken = offered - requests.size();
+  model.metrics.accepted(taken);
+  if (taken > 0 && !(where == Where::kHere && runHere(model))) {
     std::ranges::any_of(model.lanes, [](Lane* lane) { return lane->wakeIfIdle(); });
   }
-  if (!queued.ok()) {
-    fail(model, std::move(requests), queued.error());
-  }
+  answer(model, std::move(requests));
 }
 
-// True when nothing is left for a lane.
+// Only for models whose cost no data can change: the caller's thread is an event loop. True when
+// nothing is left for a lane.
 bool Scheduler::runHere(ServedModel& model) {
+  const TimeNs started = clock_.now();
+  const RunCost cost = model.estimate.cost();
+  if (!cost.steady || started < model.hereFrom.load(std::memory_order_relaxed)) {
+    return false;
+  }
   Taken batch;
   Queue::TakeResult taken =
-      model.queue.take(batch, clock_.now(), Measured{.cost = model.estimate.cost()});
+      model.queue.take(batch, started, Measured{.cost = cost, .budget = kMicroRun});
   fail(model, std::move(taken.expired), lateInQueue());
   if (!batch.requests.empty()) {
     runBatch(model, batch, clock_);
+    const TimeNs now = clock_.now();
+    if (now - started > kSlowHere) {
+      model.hereFrom.store(now + kPauseHere, std::memory_order_relaxed);
+    }
   }
   return model.queue.depth() == 0;
 }

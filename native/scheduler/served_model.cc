@@ -30,7 +30,10 @@ void count(Metrics& metrics, const Requests& requests) {
 }  // namespace
 
 Error lateInQueue() {
-  return {ErrorCode::kDeadline, "the deadline passed while the request waited in the queue", {}};
+  return {
+      ErrorCode::kDeadline,
+      "the deadline passed, or would have before an answer, while the request waited in the queue",
+      {}};
 }
 
 void answer(ServedModel& model, Requests requests) {

@@ -3,11 +3,13 @@
 // Threads: any; every member is constant after placement or safe by itself.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/base/metrics.h"
 #include "native/base/tensor.h"
@@ -29,7 +31,7 @@ struct ServedModel {
         engine(std::move(engineName)),
         device(std::move(modelDevice)),
         queue(limits),
-        predictable(isPredictable(loaded->signature())) {}
+        estimate(isPredictable(loaded->signature(), limits.batchable)) {}
 
   const std::shared_ptr<LoadedModel> loaded;
   const std::string engine;
@@ -37,8 +39,8 @@ struct ServedModel {
   Queue queue;
   Metrics metrics;
   RunEstimate estimate;
-  const bool predictable;    // the number of rows says how long a run takes
-  std::vector<Lane*> lanes;  // set once, before the first request; lanes outlive every model
+  std::atomic<TimeNs> hereFrom{0};  // relaxed; before, no run on a caller's thread
+  std::vector<Lane*> lanes;         // set once, before the first request; lanes outlive every model
 };
 
 // The answer to a request whose deadline passed before a lane was free.

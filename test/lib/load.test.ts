@@ -3,6 +3,7 @@
 import { join, relative } from 'node:path';
 import t from 'tap';
 import { listDevices, loadModel } from '../../lib/index.js';
+import { defaults } from '../../lib/options.js';
 import { fixture, root } from '../helpers.js';
 import { affine, directoryOf, manifest } from './directories.js';
 
@@ -30,7 +31,7 @@ t.test('a directory with one model needs no model.json', async t => {
     engine: 'onnxruntime',
     devices: ['cpu'],
     path: join(directory, 'any.onnx'),
-    batching: { maxBatch: 32, maxDelayUs: 0, delay: 'adaptive', maxQueue: 1024 },
+    batching: { maxBatch: 32, ...defaults.batching },
     limits: {},
   });
   t.same(info.signature, {
@@ -78,7 +79,7 @@ t.test('options override model.json key by key, undefined does not', async t => 
   t.match(model.info, {
     name: 'from-options',
     version: '3',
-    batching: { maxBatch: 4, maxDelayUs: 0, delay: 'adaptive', maxQueue: 8 },
+    batching: { ...defaults.batching, maxBatch: 4, maxQueue: 8 },
     limits: { timeoutMs: 5000, maxRows: 10 },
   });
   t.same(model.info.postprocess, { y: { labels: ['a', 'b', 'c'], topK: 2, softmax: true } });

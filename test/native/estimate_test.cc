@@ -22,7 +22,7 @@ bool near(TimeNs actual, double expected) {
 }
 
 const check::Add kUnknown("a model that has hardly run is not judged", [] {
-  RunEstimate estimate;
+  RunEstimate estimate(true);
   for (int i = 0; i < 15; ++i) {
     check::equal(estimate.of(1), kNever, "unknown before run " + std::to_string(i));
     estimate.add(1, 1000);
@@ -30,7 +30,7 @@ const check::Add kUnknown("a model that has hardly run is not judged", [] {
 });
 
 const check::Add kLine("a base and a time per row are told apart", [] {
-  RunEstimate estimate;
+  RunEstimate estimate(true);
   for (int i = 0; i < 200; ++i) {
     const std::int64_t rows = 1 + i % 16;
     estimate.add(rows, 5000 + 300 * rows);
@@ -40,7 +40,7 @@ const check::Add kLine("a base and a time per row are told apart", [] {
 });
 
 const check::Add kWarmUp("slow first runs are forgotten", [] {
-  RunEstimate estimate;
+  RunEstimate estimate(true);
   for (int i = 0; i < 40; ++i) {
     estimate.add(1, i < 15 ? 1'000'000 : 2000);
   }
@@ -48,7 +48,7 @@ const check::Add kWarmUp("slow first runs are forgotten", [] {
 });
 
 const check::Add kOutlier("a run that lost its core does not make a fast model slow", [] {
-  RunEstimate estimate;
+  RunEstimate estimate(true);
   for (int i = 0; i < 100; ++i) {
     estimate.add(1, 2000);
   }
@@ -57,7 +57,7 @@ const check::Add kOutlier("a run that lost its core does not make a fast model s
 });
 
 const check::Add kChange("a model that became slower is noticed", [] {
-  RunEstimate estimate;
+  RunEstimate estimate(true);
   for (int i = 0; i < 100; ++i) {
     estimate.add(1, 2000);
   }
@@ -68,7 +68,7 @@ const check::Add kChange("a model that became slower is noticed", [] {
 });
 
 const check::Add kSameRows("from batches of one size alone, time is taken to grow with rows", [] {
-  RunEstimate estimate;
+  RunEstimate estimate(true);
   for (int i = 0; i < 50; ++i) {
     estimate.add(8, 8000);
   }
@@ -78,7 +78,7 @@ const check::Add kSameRows("from batches of one size alone, time is taken to gro
 
 // A tensor with an axis of zero has no bytes, however many rows.
 const check::Add kHuge("more rows than time can say do not turn into the past", [] {
-  RunEstimate estimate;
+  RunEstimate estimate(true);
   for (int i = 0; i < 20; ++i) {
     estimate.add(1, 1'000'000);
   }

@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <memory>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "native/base/clock.h"
@@ -48,12 +49,16 @@ std::vector<std::uint64_t> idsOf(const Requests& requests) {
 
 using Ids = std::vector<std::uint64_t>;
 
+void accept(Queue& queue, Requests requests, TimeNs now = 0) {
+  queue.submit(requests, now);
+  check::that(requests.empty(), "room");
+}
+
 // A queue that holds requests 1 to `count` of one channel, given at time 0.
 struct Filled {
   explicit Filled(std::uint64_t count, const infer::Limits& limits = kLimits) : queue(limits) {
     for (std::uint64_t id = 1; id <= count; ++id) {
-      auto one = some(inbox, {id});
-      check::succeeded(queue.submit(one, 0), "room");
+      accept(queue, some(inbox, {id}));
     }
   }
   const std::shared_ptr<Inbox> inbox = std::make_shared<Inbox>();
@@ -63,15 +68,50 @@ struct Filled {
 void setDeadline(Filled& filled, std::uint64_t id, TimeNs deadline) {
   auto one = some(filled.inbox, {id});
   one.front()->deadline = deadline;
-  check::succeeded(filled.queue.submit(one, 0), "room");
+  accept(filled.queue, std::move(one));
 }
 
 const check::Add kPartly("what does not fit is handed back in its order", [] {
   Filled filled(4);
   auto more = some(filled.inbox, {5, 6, 7, 8});
-  check::failed(filled.queue.submit(more, 0), ErrorCode::kQueueFull, "6 requests wait");
+  filled.queue.submit(more, 0);
+  check::failed(more.back()->result, ErrorCode::kQueueFull, "6 requests of 6 rows");
   check::equal(idsOf(more), Ids{7, 8}, "7 and 8 handed back");
   check::equal(filled.queue.depth(), std::size_t{6}, "requests that wait");
+});
+
+const check::Add kOwnReason("each request is refused for a reason of its own", [] {
+  Filled filled(0, {.batchable = true, .maxBatch = 1, .maxQueue = 9, .maxQueueRows = 3});
+  const infer::RunCost cost{.known = true, .steady = true, .base = 0, .perRow = 10};
+  accept(filled.queue, some(filled.inbox, {1, 2}));
+  Taken first;
+  Taken second;
+  filled.queue.take(first, 0);
+  accept(filled.queue, some(filled.inbox, {3}), 10);
+  filled.queue.take(second, 10);  // a row in 10
+  auto more = some(filled.inbox, {4, 5, 6, 7});
+  more[0]->deadline = 29;  // a row waits: gone at 20, and an answer at 30
+  more[1]->deadline = 30;
+  more[2]->rows = 2;
+  filled.queue.submit(more, 10, cost);
+  check::equal(idsOf(more), Ids{4, 6}, "those that may not join");
+  check::failed(more[0]->result, ErrorCode::kDeadline, "after the deadline");
+  check::failed(more[1]->result, ErrorCode::kQueueFull, "batching.maxQueueRows");
+  check::equal(filled.queue.waiting().rows, std::int64_t{3}, "rows that wait");
+  filled.queue.finish(first);
+  filled.queue.finish(second);
+});
+
+const check::Add kBytes("the bytes that wait are those of the inputs, also after leaving", [] {
+  Filled filled(3);
+  const std::size_t each = filled.queue.waiting().bytes / 3;
+  check::that(each >= sizeof(float), "bytes of a request");
+  check::equal(filled.queue.cancel(filled.inbox.get(), Ids{2}), Ids{2}, "found");
+  check::equal(filled.queue.waiting().bytes, 2 * each, "without the cancelled one");
+  Taken batch;
+  filled.queue.take(batch, 0);
+  check::equal(filled.queue.waiting().bytes, std::size_t{0}, "without those that run");
+  filled.queue.finish(batch);
 });
 
 const check::Add kAgain("room that a take makes can be used again", [] {
@@ -79,16 +119,10 @@ const check::Add kAgain("room that a take makes can be used again", [] {
   Taken batch;
   filled.queue.take(batch, 0);
   auto more = some(filled.inbox, {7, 8, 9, 10});
-  check::succeeded(filled.queue.submit(more, 0), "room for four");
+  accept(filled.queue, std::move(more));
   check::equal(filled.queue.running(), std::size_t{4}, "requests that run do not count as waiting");
   filled.queue.finish(batch);
   check::equal(filled.queue.running(), std::size_t{0}, "requests that run");
-});
-
-const check::Add kNoRoom("a queue of no length takes nothing", [] {
-  Queue queue({.batchable = true, .maxBatch = 4, .maxDelay = 0, .maxQueue = 0});
-  auto one = some(std::make_shared<Inbox>(), {1});
-  check::failed(queue.submit(one, 0), ErrorCode::kQueueFull, "full");
 });
 
 const check::Add kOrder("requests leave in the order they came", [] {
@@ -106,8 +140,7 @@ const check::Add kOrder("requests leave in the order they came", [] {
 
 const check::Add kArrived("the time of arrival is that of the submit", [] {
   Filled filled(0);
-  auto one = some(filled.inbox, {1});
-  check::succeeded(filled.queue.submit(one, 17), "room");
+  accept(filled.queue, some(filled.inbox, {1}), 17);
   Taken batch;
   filled.queue.take(batch, 20);
   check::equal(batch.requests.front()->arrived, TimeNs{17}, "arrived");
@@ -142,7 +175,8 @@ const check::Add kAllExpired("when all are late nothing is left to run or to wai
   check::equal(filled.queue.depth(), std::size_t{0}, "requests that wait");
 });
 
-constexpr infer::Measured kSlow = {.cost = {.known = true, .base = 100, .perRow = 0}};
+constexpr infer::Measured kSlow = {
+    .cost = {.known = true, .steady = true, .base = 100, .perRow = 0}};
 
 const check::Add kHopeless("requests that a run cannot answer in time expire before it", [] {
   Filled filled(0);
@@ -258,7 +292,7 @@ const check::Add kCancelAll("a channel that ends leaves the queue and its runs",
   const auto give = [&](const std::shared_ptr<Inbox>& inbox, std::uint64_t id, int width) {
     Requests one;
     one.push_back(test::makeRequest(inbox, id, {.width = width}));
-    check::succeeded(filled.queue.submit(one, 0), "room");
+    accept(filled.queue, std::move(one));
   };
   give(other, 1, 1);
   give(other, 2, 1);
@@ -280,6 +314,19 @@ const check::Add kCancelAll("a channel that ends leaves the queue and its runs",
   check::equal(idsOf(mixed.requests), Ids{4}, "the other channel's request");
 });
 
+const check::Add kMakeRoom("while more wait than a run takes, late ones make room", [] {
+  const infer::Measured known{.cost = {.known = true, .steady = true, .base = 100, .perRow = 10}};
+  for (const std::uint64_t count : {5, 6}) {
+    Filled filled(count - 1, {.batchable = true, .maxBatch = 5, .maxQueue = 9});
+    setDeadline(filled, count, 140);  // a run of 1 ends at 110, one of 5 at 150
+    Taken batch;
+    const Queue::TakeResult result = filled.queue.take(batch, 0, known);
+    check::equal(idsOf(result.expired), count == 5 ? Ids{} : Ids{6}, "expired");
+    check::equal(batch.requests.size(), std::size_t{5}, "requests that run");
+    filled.queue.finish(batch);
+  }
+});
+
 const check::Add kClose("a closed queue hands back what waits and takes no more", [] {
   Filled filled(6);
   Taken batch;
@@ -287,7 +334,8 @@ const check::Add kClose("a closed queue hands back what waits and takes no more"
   check::equal(idsOf(filled.queue.close()), Ids{5, 6}, "what waits");
   check::that(filled.queue.close().empty(), "nothing the second time");
   auto late = some(filled.inbox, {7});
-  check::failed(filled.queue.submit(late, 0), ErrorCode::kClosed, "closed");
+  filled.queue.submit(late, 0);
+  check::failed(late.front()->result, ErrorCode::kClosed, "closed");
   check::equal(idsOf(late), Ids{7}, "the refused request");
   filled.queue.finish(batch);
   check::equal(idsOf(batch.requests), Ids{1, 2, 3, 4}, "the run's requests, still to answer");

@@ -2,11 +2,11 @@
 // When a run may happen on the submitter's own thread, and when it must not.
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "native/base/clock.h"
-#include "native/base/request.h"
 #include "native/base/tensor.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/scheduler.h"
@@ -31,78 +31,110 @@ infer::Signature steadySignature() {
   return signature;
 }
 
-// Requests 1 to kKnown, one after the other, on the lane; each run takes `runTime`.
-void learn(Rig& rig, const infer::ModelHandle& model, TimeNs runTime) {
+// Every run takes `runTime` by the rig's clock.
+void last(Rig& rig, TimeNs runTime) {
   rig.stage->compute = [&rig, runTime](const infer::Batch& inputs) {
     rig.clock.set(rig.clock.now() + runTime);
     return test::doubleOrFail(inputs);
   };
-  for (std::uint64_t id = 1; id <= kKnown; ++id) {
-    rig.submit(model, {{.id = id, .content = {.value = 1}}});
-    rig.inbox->waitFor(id);
+}
+
+// Requests of one row, one after the other, on the lane. A `value` below 0 fails.
+void learn(Rig& rig, const infer::ModelHandle& model, float value, std::uint64_t count) {
+  for (; count > 0; --count) {
+    const std::uint64_t next = rig.inbox->count() + 1;
+    rig.submit(model, {{.id = next, .content = {.value = value}}});
+    rig.inbox->waitFor(next);
   }
 }
 
-void submitHere(Rig& rig, const infer::ModelHandle& model, std::uint64_t id) {
+void submitHere(Rig& rig, const infer::ModelHandle& model, std::int64_t rows,
+                Scheduler::Where where = Scheduler::Where::kHere) {
   infer::Requests requests;
-  requests.push_back(test::makeRequest(rig.inbox, id, {.value = 3}));
-  rig.scheduler->submit(*model, std::move(requests), Scheduler::Where::kHere);
+  requests.push_back(test::makeRequest(rig.inbox, 1000, {.rows = rows, .value = 3}));
+  rig.scheduler->submit(*model, std::move(requests), where);
 }
 
-const check::Add kMicro("a micro model is answered before submit returns", [] {
+struct Case {
+  const char* name;
+  bool here = false;
+  TimeNs runTime = 2000;
+  std::int64_t maxBatch = 32;
+  std::int64_t rows = 1;
+  bool steady = true;
+  std::uint64_t failures = 0;  // runs that fail at once, after those that were learned from
+  Scheduler::Where where = Scheduler::Where::kHere;
+};
+
+const std::vector<Case> kCases = {
+    {.name = "a micro model runs on the caller's thread", .here = true},
+    {.name = "not one whose cost may depend on data", .steady = false},
+    {.name = "not a run longer than a hand-over", .runTime = 50'000},
+    {.name = "not without the caller's word", .where = Scheduler::Where::kLane},
+    {.name = "more rows than were ever measured, if they are micro in any case",
+     .here = true,
+     .rows = 9},
+    {.name = "not more rows than were ever measured", .rows = 10},
+    {.name = "not where requests do not share runs and rows are not counted", .maxBatch = 1},
+    {.name = "failed runs do not say that a model is quick", .runTime = 50'000, .failures = 500},
+};
+
+const check::AddEach kWhere(kCases, [](const Case& row) {
   Rig rig;
   rig.stage->signature = steadySignature();
-  const auto model = rig.load();
-  learn(rig, model, 2000);
-  rig.stage->holdRuns(false);
-  submitHere(rig, model, 100);
-  check::equal(rig.inbox->timesAnswered(100), std::size_t{1}, "one answer, at once");
-  check::equal(model->queue.depth(), std::size_t{0}, "nothing left in the queue");
+  rig.stage->signature.steadyCost = row.steady;
+  auto spec = rig.spec();
+  spec.limits.maxBatch = row.maxBatch;
+  const auto model = rig.load(spec);
+  last(rig, row.runTime);
+  learn(rig, model, 1, kKnown);
+  last(rig, 8);
+  learn(rig, model, -1, row.failures);
+  const std::uint64_t before = rig.inbox->count();
+  submitHere(rig, model, row.rows, row.where);
+  rig.inbox->waitFor(before + 1);
+  const bool here = rig.stage->runs().back().thread == std::this_thread::get_id();
+  check::equal(here, row.here, "on the caller's thread");
+  check::that(rig.inbox->answer(1000).ok(), "an answer");
+  check::equal(model->queue.depth(), std::size_t{0}, "requests that wait");
   check::equal(model->metrics.completedCount(), kKnown + 1, "counted like any other");
 });
 
-struct Refused {
-  const char* name;
-  bool steady;
-  TimeNs runTime;
-  Scheduler::Where where;
-};
-
-const check::Add kLane("everything else is left to a lane", [] {
-  const Refused cases[] = {
-      {"cost may depend on data", false, 2000, Scheduler::Where::kHere},
-      {"a run longer than a hand-over", true, 50'000, Scheduler::Where::kHere},
-      {"the caller did not offer its thread", true, 2000, Scheduler::Where::kLane},
+const check::Add kPause("after a slow run on the caller's thread, lanes run for a while", [] {
+  Rig rig;
+  rig.stage->signature = steadySignature();
+  const auto model = rig.load();
+  const auto ranHere = [&rig, &model] {
+    const std::uint64_t before = rig.inbox->count();
+    submitHere(rig, model, 1);
+    rig.inbox->waitFor(before + 1);
+    return rig.stage->runs().back().thread == std::this_thread::get_id();
   };
-  for (const Refused& test : cases) {
-    Rig rig;
-    rig.stage->signature = steadySignature();
-    rig.stage->signature.steadyCost = test.steady;
-    const auto model = rig.load();
-    learn(rig, model, test.runTime);
-    rig.stage->holdRuns(true);  // a run here would never come back
-    infer::Requests requests;
-    requests.push_back(test::makeRequest(rig.inbox, 100, {.value = 3}));
-    rig.scheduler->submit(*model, std::move(requests), test.where);
-    check::equal(rig.inbox->timesAnswered(100), std::size_t{0}, test.name);
-    rig.stage->holdRuns(false);
-    rig.inbox->waitFor(kKnown + 1);
-  }
+  last(rig, 2000);
+  learn(rig, model, 1, kKnown);
+  last(rig, 300'000);
+  check::that(ranHere(), "the slow run, which nothing announced");
+  last(rig, 1);
+  learn(rig, model, 1, kKnown);  // micro again, by the mean
+  check::that(!ranHere(), "a lane during the pause");
+  rig.clock.set(rig.clock.now() + 1000 * infer::kMillisecond);
+  check::that(ranHere(), "the caller's thread again");
 });
 
 const check::Add kBusy("while another request runs, a lane takes the next", [] {
   Rig rig;
   rig.stage->signature = steadySignature();
   const auto model = rig.load();
-  learn(rig, model, 2000);
+  last(rig, 2000);
+  learn(rig, model, 1, kKnown);
   rig.stage->holdRuns(true);
-  rig.submit(model, {{.id = 50, .content = {.value = 1}}});
+  rig.submit(model, {{.id = 500, .content = {.value = 1}}});
   rig.stage->waitForRuns(kKnown + 1);
-  submitHere(rig, model, 100);
-  check::equal(rig.inbox->timesAnswered(100), std::size_t{0}, "left to the lane");
+  submitHere(rig, model, 1);
+  check::equal(rig.inbox->timesAnswered(1000), std::size_t{0}, "left to the lane");
   rig.stage->holdRuns(false);
   rig.inbox->waitFor(kKnown + 2);
-  check::equal(rig.inbox->timesAnswered(100), std::size_t{1}, "answered by it");
+  check::equal(rig.inbox->timesAnswered(1000), std::size_t{1}, "answered by it");
 });
 
 }  // namespace

@@ -248,7 +248,7 @@ const check::Add kFull("a full queue refuses the rest at once and keeps what it 
   const auto model = rig.load(spec);
   occupy(rig, model);
   rig.submit(model, 2, 6);
-  check::failed(rig.inbox->answer(5), ErrorCode::kQueueFull, "3 requests wait");
+  check::failed(rig.inbox->answer(5), ErrorCode::kQueueFull, "3 requests of 3 rows");
   check::failed(rig.inbox->answer(6), ErrorCode::kQueueFull, "maxQueue");
   rig.stage->holdRuns(false);
   rig.inbox->waitFor(6);

@@ -10,6 +10,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -159,7 +160,8 @@ Result<Outputs> Stage::run(const infer::Batch& inputs, const std::stop_token& st
   const auto cores = infer::allowedCores();
   {
     std::unique_lock lock(mutex_);
-    runs_.push_back({inputs.rows, cores.ok() ? cores.value() : std::vector<int>{}});
+    runs_.push_back(
+        {inputs.rows, cores.ok() ? cores.value() : std::vector<int>{}, std::this_thread::get_id()});
     changed_.notify_all();
     changed_.wait(lock, stop, [this] { return !runsHeld_ || permits_ > 0; });
     if (stop.stop_requested()) {

@@ -14,6 +14,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "native/base/error.h"
@@ -31,7 +32,8 @@ infer::Result<infer::Outputs> doubleOrFail(const infer::Batch& inputs);
 
 struct RunSeen {
   std::int64_t rows = 0;
-  std::vector<int> cores;  // the lane's thread may use
+  std::vector<int> cores;  // the thread may use
+  std::thread::id thread;
 };
 
 // Shared by the engine, its models, which lanes and loader threads end, and the test.

@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
+import { InferenceError } from '../../lib/index.js';
+import { errors } from '../../server/protocol/mms/errors.js';
 import { fixture } from '../helpers.js';
 import { call, digits, iris, metric, openSocket, postJson, startServer } from './helpers.js';
 
@@ -55,6 +57,18 @@ t.test('a full queue tells the client when to come back', async t => {
     });
   }
 });
+
+t.test(
+  'when to come back is what the queue is expected to take, and up to a quarter more',
+  async t => {
+    const full = new InferenceError('INFER_QUEUE_FULL', 'full', { retryAfterMs: 8100 });
+    const seconds = Array.from({ length: 200 }, () =>
+      Number(errors.fromError(full).headers?.['retry-after']),
+    );
+    t.equal(Math.min(...seconds), 9);
+    t.equal(Math.max(...seconds), 11);
+  },
+);
 
 t.test('a missed deadline is a 503 that says so', async t => {
   const { status, text, headers } = await postJson(

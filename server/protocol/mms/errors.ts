@@ -38,12 +38,17 @@ const statusTable: Readonly<Record<number, { readonly type: string; readonly mes
   503: { type: 'ServiceUnavailableException', message: 'No capacity left.' },
 };
 
-/** Seconds after which a refused client may try again: the shortest time that the header can say. */
-const retryAfterSeconds = '1';
+/** Whole seconds, at least 1; up to a quarter more than expected, so that those refused do not come back together. */
+function retryAfter(expectedMs: number): string {
+  const spread = 1 + Math.random() / 4;
+  return String(Math.max(1, Math.ceil((expectedMs * spread) / 1000)));
+}
 
-function errorReply(status: number, type: string, message: string): HttpReply {
+function errorReply(status: number, type: string, message: string, retryAfterMs = 0): HttpReply {
   const reply = jsonReply(status, { code: status, type, message });
-  return status === 503 ? { ...reply, headers: { 'retry-after': retryAfterSeconds } } : reply;
+  return status === 503
+    ? { ...reply, headers: { 'retry-after': retryAfter(retryAfterMs) } }
+    : reply;
 }
 
 /** What the engine calls an invalid argument while it runs came with the request: the signature was met before. */
@@ -59,7 +64,7 @@ function fromError(error: unknown): HttpReply {
   const message = known
     ? error.message
     : 'INFER_INTERNAL: unexpected failure, see the log of the server';
-  return errorReply(status, type, message);
+  return errorReply(status, type, message, known ? error.retryAfterMs : 0);
 }
 
 function fromStatus(status: number, message: string): HttpReply {
