@@ -16,18 +16,18 @@ interface Busy {
   readonly stop: () => Promise<void>;
 }
 
-/** A model of one lane, on which one request runs and another waits. */
+/** A model of one lane, on which one request runs and two others wait. */
 async function busy(t: Test, batching: object): Promise<Busy> {
   const model = await loadModel(fixture('spin.onnx'), { batching, placement: { lanes: 1 } });
   t.teardown(() => model.close());
-  // While others wait behind them, these show how fast the queue empties.
-  await Promise.all(Array.from({ length: 3 }, () => model.predict(work(1000n))));
+  // One waits behind the other: that shows how fast the queue empties.
+  await Promise.all(Array.from({ length: 2 }, () => model.predict(work(1000n))));
   const controller = new AbortController();
   const { signal } = controller;
   const calls = [model.predict(work(endless), { signal })];
   await until(() => model.stats().inFlight === 1);
-  calls.push(model.predict(work(endless), { signal }));
-  await until(() => model.stats().queueDepth === 1);
+  calls.push(model.predict(work(endless), { signal }), model.predict(work(endless), { signal }));
+  await until(() => model.stats().queueDepth === 2);
   const stop = async () => {
     controller.abort();
     await Promise.allSettled(calls);
@@ -36,9 +36,9 @@ async function busy(t: Test, batching: object): Promise<Busy> {
 }
 
 for (const [option, most] of [
-  ['maxQueue', 1],
-  ['maxQueueRows', 1],
-  ['maxQueueBytes', 300],
+  ['maxQueue', 2],
+  ['maxQueueRows', 2],
+  ['maxQueueBytes', 600],
 ] as const) {
   t.test(`batching.${option}`, async t => {
     const { model, stop } = await busy(t, { [option]: most });
