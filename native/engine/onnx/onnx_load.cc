@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "native/base/error.h"
-#include "native/base/mapped_file.h"
+#include "native/base/input_file.h"
 #include "native/base/tensor.h"
 #include "native/engine/engine.h"
 #include "native/engine/onnx/onnx_api.h"
@@ -218,10 +218,11 @@ Result<std::shared_ptr<LoadedModel>> OnnxModel::load(const std::shared_ptr<const
   if (std::filesystem::exists(kind) && !std::filesystem::is_regular_file(kind)) {
     return Error{ErrorCode::kModelInvalid, file.path + ": a folder or device, not a file", {}};
   }
-  const auto mapped = MappedFile::open(file.path);
-  if (!mapped.ok()) {
-    return mapped.error();
+  const auto opened = InputFile::open(file.path);
+  if (!opened.ok()) {
+    return opened.error();
   }
+  const InputFile& source = opened.value();
   auto options = makeOptions(*library, file);
   if (!options.ok()) {
     return std::move(options).error();
@@ -248,7 +249,11 @@ Result<std::shared_ptr<LoadedModel>> OnnxModel::load(const std::shared_ptr<const
     error.message = file.path + ": " + error.message;
     return error;
   }
-  signature.value().steadyCost = hasSteadyCost(mapped.value().bytes());
+  // Of the file that the library has read, if it is still the same.
+  const auto read = [&source](std::uint64_t offset, std::span<std::byte> out) {
+    return source.read(offset, out);
+  };
+  signature.value().steadyCost = hasSteadyCost(source.size(), read) && source.isStill(file.path);
   return std::shared_ptr<LoadedModel>(
       std::make_shared<OnnxModel>(library, std::move(session), std::move(signature).value()));
 }
