@@ -65,7 +65,8 @@ Scheduler::Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& cl
       start_(std::move(start)),
       bigLoads_(static_cast<std::size_t>(std::max(budget_.lanes, 1)), start_),
       smallLoads_(static_cast<std::size_t>(std::max(budget_.lanes, 1)), start_),
-      desk_(1, start_) {
+      desk_(1, start_),
+      frees_(1, start_) {
   for (int i = 0; i < budget_.lanes; ++i) {
     const std::optional<int> core =
         budget_.pin ? std::optional(budget_.cores[static_cast<std::size_t>(i)]) : std::nullopt;
@@ -74,9 +75,10 @@ Scheduler::Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& cl
 }
 
 Scheduler::~Scheduler() {
-  desk_.stop();  // the jobs of all three use the lanes
+  desk_.stop();  // the jobs of all four use the lanes
   bigLoads_.stop();
   smallLoads_.stop();
+  frees_.stop();
   for (const auto& slot : slots_) {
     if (slot->lane) {
       slot->lane->stop();
@@ -186,8 +188,8 @@ void Scheduler::release(std::shared_ptr<ServedModel> model, std::function<void()
     model.reset();  // frees it here, unless a run of abandoned requests is still in flight
     freed();
   };
-  if (!desk_.run(job).ok()) {
-    job();  // as good as never: the desk's thread was there for the load
+  if (!frees_.run(job).ok()) {
+    job();  // no thread for it: then here
   }
 }
 

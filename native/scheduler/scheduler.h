@@ -154,7 +154,8 @@ class Scheduler {
   // what takes much longer.
   Loader bigLoads_;
   Loader smallLoads_;
-  Loader desk_;  // one thread for looking up and freeing
+  Loader desk_;   // one thread that looks loads up, in order: it may have to open an engine first
+  Loader frees_;  // one thread
 };
 
 }  // namespace infer

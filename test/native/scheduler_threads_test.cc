@@ -84,6 +84,28 @@ const check::Add kCloseFirst("closing a model does not wait for the loads of oth
   loaded.get_future().get();
 });
 
+const check::Add kCloseBeforeOpening("nor for an engine to be opened", [] {
+  Rig rig;
+  auto model = rig.load();
+  std::promise<void> opening;
+  std::promise<void> open;
+  auto spec = rig.spec();
+  spec.engine = [&opening, &open] {
+    opening.set_value();
+    open.get_future().wait();
+    return infer::Result<std::shared_ptr<infer::Engine>>(
+        infer::Error{ErrorCode::kEngineUnavailable, "none", {}});
+  };
+  std::promise<void> ended;
+  rig.scheduler->load(spec,
+                      [&ended](const infer::Result<infer::ModelHandle>&) { ended.set_value(); });
+  opening.get_future().wait();
+  Rig::release(model);
+  rig.stage->waitForLive(0);
+  open.set_value();
+  ended.get_future().wait();
+});
+
 const check::Add kSmallFirst("a small file does not wait for big ones to be loaded", [] {
   const test::TempFolder folder;
   const auto big = folder.path() / "big.onnx";
