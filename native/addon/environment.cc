@@ -5,7 +5,6 @@
 #include <napi.h>
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -21,6 +20,8 @@
 #include "native/base/error.h"
 #include "native/base/log.h"
 #include "native/base/request.h"
+#include "native/scheduler/admission.h"
+#include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/scheduler.h"
 #include "native/scheduler/served_model.h"

@@ -76,7 +76,7 @@ Load loadOf(const Request& request) {
   for (const Tensor& input : request.inputs) {
     load.bytes += input.bytes.size();
     for (const std::string& text : input.strings) {
-      load.bytes += sizeof text + text.size();
+      load.bytes += sizeof(std::string) + text.size();
     }
   }
   return load;

@@ -13,7 +13,6 @@
 #include <optional>
 #include <span>
 #include <stop_token>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -21,6 +20,7 @@
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/scheduler/admission.h"
+#include "native/scheduler/estimate.h"
 #include "native/scheduler/policy.h"
 
 namespace infer {
@@ -99,10 +99,12 @@ void Queue::finish(Taken& batch) {
   Requests unwanted;  // destroyed after the lock is released
   const std::lock_guard lock(mutex_);
   std::erase(taken_, &batch);
-  const auto tail = std::ranges::stable_partition(
-      batch.requests, [](const auto& request) { return !request->abandoned; });
-  unwanted.assign(std::make_move_iterator(tail.begin()), std::make_move_iterator(tail.end()));
-  batch.requests.erase(tail.begin(), tail.end());
+  for (auto& request : batch.requests) {
+    if (request->abandoned) {
+      unwanted.push_back(std::move(request));
+    }
+  }
+  std::erase(batch.requests, nullptr);
   settle();
 }
 

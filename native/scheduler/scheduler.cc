@@ -3,6 +3,7 @@
 #include "native/scheduler/scheduler.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -22,6 +23,7 @@
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/engine/engine.h"
+#include "native/scheduler/estimate.h"
 #include "native/scheduler/lane.h"
 #include "native/scheduler/load_rules.h"
 #include "native/scheduler/policy.h"

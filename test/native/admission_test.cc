@@ -2,7 +2,6 @@
 // Who may join a queue, case by case, and how its pace is learned.
 #include "native/scheduler/admission.h"
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -164,7 +163,7 @@ const check::Add kRate("the pace is that of rows leaving while others wait", [] 
   rate.took(4, 999'999, true);
   check::equal(rate.perRow(), 100.0, "the silence of an empty queue does not count");
   for (int i = 0; i < 100; ++i) {
-    rate.took(2, 1'000'000 + i * 400, true);
+    rate.took(2, 1'000'000 + TimeNs{400} * i, true);
   }
   check::that(rate.perRow() > 199 && rate.perRow() < 201, "it follows what changes");
 });
@@ -172,7 +171,7 @@ const check::Add kRate("the pace is that of rows leaving while others wait", [] 
 const check::Add kHiccup("one departure that takes forever counts for four", [] {
   DrainRate rate;
   for (int i = 0; i < 100; ++i) {
-    rate.took(1, i * 100, true);
+    rate.took(1, TimeNs{100} * i, true);
   }
   rate.took(1, 1'000'000'000, true);
   check::that(rate.perRow() < 135, "the others count as well");

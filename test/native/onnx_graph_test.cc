@@ -69,8 +69,8 @@ const check::Add kBroken("no prefix and no single changed byte of a model breaks
 });
 
 // Protocol Buffers by hand: a length-delimited field of fewer than 128 bytes.
-std::string field(int number, const std::string& content) {
-  return std::string{static_cast<char>((number << 3) | 2), static_cast<char>(content.size())} +
+std::string field(unsigned number, const std::string& content) {
+  return std::string{static_cast<char>(number * 8 + 2), static_cast<char>(content.size())} +
          content;
 }
 

@@ -14,6 +14,7 @@
 #include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/base/request.h"
+#include "native/scheduler/estimate.h"
 #include "native/scheduler/policy.h"
 #include "test/native/check.h"
 #include "test/native/inbox.h"

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "native/base/clock.h"
+#include "native/base/request.h"
 #include "native/base/tensor.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/scheduler.h"

@@ -22,6 +22,7 @@
 #include "test/native/inbox.h"
 #include "test/native/rig.h"
 #include "test/native/tensors.h"
+#include "test/native/test_engine.h"
 
 namespace {
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a file to a session and its signature.
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
