@@ -17,6 +17,7 @@
 #include "native/base/affinity.h"
 #include "native/base/clock.h"
 #include "native/base/cpu_budget.h"
+#include "native/base/cpu_quota.h"
 #include "native/base/error.h"
 #include "native/base/log.h"
 #include "native/base/request.h"
