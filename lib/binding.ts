@@ -111,12 +111,21 @@ export interface NativeEngine {
   }[];
 }
 
+export interface NativeCore {
+  readonly id: number;
+  /** The lowest of the cores that share its units. */
+  readonly physical: number;
+  readonly node: number;
+}
+
 export interface NativeDevices {
-  readonly cores: readonly number[];
+  readonly cores: readonly NativeCore[];
   readonly quota: number;
   readonly lanes: number;
-  readonly pinned: boolean;
+  /** Of the default lanes, in their order; empty when they are not pinned. */
+  readonly laneCores: readonly number[];
   readonly reason: string;
+  readonly problems: readonly string[];
   readonly engines: readonly NativeEngine[];
 }
 

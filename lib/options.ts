@@ -345,7 +345,7 @@ export const optionTable: readonly OptionRow[] = [
       maxItems: 1024,
       uniqueItems: true,
     },
-    defaultText: 'the cores of `listDevices()`',
+    defaultText: 'the `laneCores` of `listDevices()`',
     description:
       'The cores that the lanes are pinned to, one lane each; `lanes` then does not count.',
   },

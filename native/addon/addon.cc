@@ -12,7 +12,6 @@
 #include "native/addon/environment.h"
 #include "native/addon/js_error.h"
 #include "native/addon/model_wrap.h"
-#include "native/base/cpu_budget.h"
 #include "native/base/error.h"
 #include "native/engine/registry.h"
 #include "native/scheduler/scheduler.h"
@@ -57,18 +56,7 @@ Napi::Value flush(const Napi::CallbackInfo& info) {
 Napi::Value devices(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return atEntry(env, [&]() -> Napi::Value {
-    const Scheduler& scheduler = Environment::of(env).scheduler();
-    const CpuBudget& budget = scheduler.budget();
-    const Napi::Object out = Napi::Object::New(env);
-    const Napi::Array cores = Napi::Array::New(env);
-    for (const int core : scheduler.allowedCores()) {
-      cores.Set(cores.Length(), core);
-    }
-    out.Set("cores", cores);
-    out.Set("quota", budget.quota);
-    out.Set("lanes", budget.lanes);
-    out.Set("pinned", budget.pin);
-    out.Set("reason", budget.reason);
+    const Napi::Object out = toJs(env, Environment::of(env).scheduler().budget());
     const Napi::Array engines = Napi::Array::New(env);
     for (const EngineReport& report : Registry::process().report(toCandidates(info[0]))) {
       engines.Set(engines.Length(), toJs(env, report));

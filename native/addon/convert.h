@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "native/base/cpu_budget.h"
 #include "native/base/error.h"
 #include "native/base/metrics.h"
 #include "native/base/request.h"
@@ -35,6 +36,7 @@ Napi::Value toJs(Napi::Env env, const Result<Outputs>& result);
 Napi::Value toJs(Napi::Env env, const Signature& signature);
 Napi::Value toJs(Napi::Env env, const Metrics& metrics);
 Napi::Value toJs(Napi::Env env, const EngineReport& report);
+Napi::Object toJs(Napi::Env env, const CpuBudget& budget);
 Napi::Value errorRecord(Napi::Env env, const Error& error);
 
 }  // namespace infer::addon

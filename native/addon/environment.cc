@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -17,7 +18,6 @@
 #include "native/base/affinity.h"
 #include "native/base/clock.h"
 #include "native/base/cpu_budget.h"
-#include "native/base/cpu_quota.h"
 #include "native/base/error.h"
 #include "native/base/log.h"
 #include "native/base/request.h"
@@ -46,7 +46,10 @@ std::shared_ptr<Scheduler> processScheduler() {
   if (!scheduler) {
     auto cores = allowedCores();
     std::vector<int> allowed = cores.ok() ? std::move(cores).value() : std::vector<int>{};
-    CpuBudget budget = planLanes(allowed, readCpuQuota());
+    CpuBudget budget = planLanes(allowed);
+    for (const std::string& problem : budget.problems) {
+      Log::process().write({LogLevel::kWarn, "scheduler", problem});
+    }
     scheduler = std::make_shared<Scheduler>(std::move(allowed), std::move(budget), steadyClock());
     shared = scheduler;
   }

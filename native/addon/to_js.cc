@@ -16,10 +16,12 @@
 
 #include "native/addon/convert.h"
 #include "native/addon/js_error.h"
+#include "native/base/cpu_budget.h"
 #include "native/base/error.h"
 #include "native/base/metrics.h"
 #include "native/base/request.h"
 #include "native/base/tensor.h"
+#include "native/base/topology.h"
 #include "native/engine/registry.h"
 #include "native/scheduler/batch.h"
 
@@ -253,6 +255,33 @@ Napi::Value toJs(Napi::Env env, const EngineReport& report) {
     tried.Set(static_cast<std::uint32_t>(i), attempt);
   }
   out.Set("tried", tried);
+  return out;
+}
+
+Napi::Object toJs(Napi::Env env, const CpuBudget& budget) {
+  const Napi::Object out = Napi::Object::New(env);
+  const Napi::Array cores = Napi::Array::New(env);
+  for (const Core& core : budget.topology.cores) {
+    const Napi::Object entry = Napi::Object::New(env);
+    entry.Set("id", core.id);
+    entry.Set("physical", core.physical);
+    entry.Set("node", core.node);
+    cores.Set(cores.Length(), entry);
+  }
+  const Napi::Array laneCores = Napi::Array::New(env);
+  for (int lane = 0; budget.pin && lane < budget.lanes; ++lane) {
+    laneCores.Set(laneCores.Length(), budget.cores[static_cast<std::size_t>(lane)]);
+  }
+  const Napi::Array problems = Napi::Array::New(env);
+  for (const std::string& problem : budget.problems) {
+    problems.Set(problems.Length(), text(env, problem));
+  }
+  out.Set("cores", cores);
+  out.Set("quota", budget.quota);
+  out.Set("lanes", budget.lanes);
+  out.Set("laneCores", laneCores);
+  out.Set("reason", text(env, budget.reason));
+  out.Set("problems", problems);
   return out;
 }
 

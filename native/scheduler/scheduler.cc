@@ -321,7 +321,7 @@ Result<std::vector<Lane*>> Scheduler::lanesFor(const Placement& placement) {
                      " cores this process may use, got " + std::to_string(wanted),
                  {}};
   }
-  for (const int core : allowed_) {
+  for (const int core : budget_.cores) {
     const auto isCore = [core](const auto& slot) { return slot->core == core; };
     if (slots_.size() < wanted && std::ranges::none_of(slots_, isCore)) {
       slots_.push_back(

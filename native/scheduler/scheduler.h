@@ -106,7 +106,6 @@ class Scheduler {
   static void abandon(ServedModel& model, const ReplyChannel* channel);
 
   const CpuBudget& budget() const { return budget_; }
-  const std::vector<int>& allowedCores() const { return allowed_; }
 
  private:
   friend class ModelHandle;

@@ -19,13 +19,22 @@ function jsonText(report: DeviceReport): string {
   return JSON.stringify({ ...report, quota }, undefined, 2);
 }
 
-function readableText({ cores, quota, lanes, pinned, reason, engines }: DeviceReport): string {
-  const limit = Number.isFinite(quota) ? `a quota of ${quota}` : 'no quota';
-  const lines = [
-    `Cores    ${cores.join(', ')} (${limit})`,
-    `Lanes    ${lanes}, ${pinned ? 'each pinned to its core' : 'not pinned'}`,
-    `         ${reason}`,
+function layoutLines(report: DeviceReport): string[] {
+  const { cores, physicalCores, nodes, quota, lanes, laneCores, freeCores } = report;
+  const siblings = physicalCores.filter(({ length }) => length > 1).map(group => group.join('+'));
+  const list = (items: readonly (number | string)[]) => items.join(', ') || 'none';
+  return [
+    `Cores    ${list(cores)} (${Number.isFinite(quota) ? `a quota of ${quota}` : 'no quota'})`,
+    `Siblings ${list(siblings)}`,
+    `Nodes    ${nodes.map(({ id, cores }) => `${id}: ${list(cores)}`).join('; ')}`,
+    `Lanes    ${lanes}, ${report.pinned ? `pinned to ${list(laneCores)}` : 'not pinned'}; free cores: ${list(freeCores)}`,
+    `         ${report.reason}`,
+    ...report.problems.map(problem => `         ${problem}`),
   ];
+}
+
+function readableText(report: DeviceReport): string {
+  const lines = layoutLines(report);
   for (const {
     name,
     available,
@@ -35,7 +44,7 @@ function readableText({ cores, quota, lanes, pinned, reason, engines }: DeviceRe
     source,
     problem,
     tried,
-  } of engines) {
+  } of report.engines) {
     if (available) {
       lines.push(
         `Engine   ${name} ${version} on ${kinds.join(', ')}`,

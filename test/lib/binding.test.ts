@@ -5,7 +5,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { engineLibraries } from '../../lib/binding.js';
-import { type DeviceReport, listDevices, loadModel } from '../../lib/index.js';
+import type { DeviceReport } from '../../lib/index.js';
 import { fixture, root } from '../helpers.js';
 
 interface Told {
@@ -142,21 +142,6 @@ t.test('the library serves under any name and place, at a relative path, too', o
     source: 'ORT_DYLIB_PATH',
     path: join(folder, 'lib', 'ort.so'),
   });
-});
-
-t.test('listDevices() reports cores, lanes and the engine in use', async t => {
-  const report = listDevices();
-  t.ok(report.cores.length > 0 && report.cores.every(core => Number.isInteger(core) && core >= 0));
-  t.ok(report.quota > 0);
-  t.ok(report.lanes >= 1 && report.lanes <= report.cores.length);
-  t.match(report.reason, /\w+ .*lane/);
-  t.match(report.engines, [
-    { name: 'onnxruntime', available: true, version: /^\d+\.\d+\.\d+/, devices: ['cpu'] },
-  ]);
-  t.notOk(report.engines[0]?.problem);
-  const model = await loadModel(fixture('affine.onnx'));
-  t.equal(model.info.lanes.length, report.lanes);
-  await model.close();
 });
 
 t.test('the search order is the documented one', async t => {

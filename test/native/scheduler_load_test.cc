@@ -264,7 +264,7 @@ const check::Add kPinned("runs happen on the cores that were asked for", [] {
   const infer::SteadyClock clock;
   const auto stage = std::make_shared<test::Stage>();
   const auto inbox = std::make_shared<test::Inbox>();
-  infer::Scheduler scheduler(allowed.value(), infer::planLanes(allowed.value(), {}), clock);
+  infer::Scheduler scheduler(allowed.value(), infer::planLanes(allowed.value()), clock);
   infer::LoadSpec spec;
   spec.engine = [&stage] {
     return infer::Result<std::shared_ptr<infer::Engine>>(std::make_shared<test::TestEngine>(stage));
