@@ -26,6 +26,7 @@
 #include "native/scheduler/estimate.h"
 #include "native/scheduler/lane.h"
 #include "native/scheduler/load_rules.h"
+#include "native/scheduler/placement.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/run.h"
@@ -370,15 +371,14 @@ std::vector<Scheduler::Slot*> Scheduler::leastLoaded(std::size_t wanted) {
   // The default lanes come first in slots_; lanes of explicitly asked cores only when those are not
   // enough.
   const std::size_t candidates = std::max(wanted, static_cast<std::size_t>(budget_.lanes));
-  std::vector<std::pair<std::size_t, std::size_t>> byLoad;  // models placed, position in slots_
+  std::vector<LaneLoad> loads;
   for (std::size_t i = 0; i < std::min(candidates, slots_.size()); ++i) {
-    byLoad.emplace_back(slots_[i]->lane ? slots_[i]->lane->modelCount() : 0, i);
+    const Slot& slot = *slots_[i];
+    loads.push_back({.node = slot.core ? budget_.topology.nodeOf(*slot.core) : 0,
+                     .models = slot.lane ? slot.lane->modelCount() : 0});
   }
-  std::ranges::sort(byLoad);
-  byLoad.resize(std::min(wanted, byLoad.size()));
   std::vector<Slot*> slots;
-  slots.reserve(byLoad.size());
-  for (const auto& [models, at] : byLoad) {
+  for (const std::size_t at : chooseLanes(loads, wanted)) {
     slots.push_back(slots_[at].get());
   }
   return slots;
