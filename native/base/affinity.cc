@@ -149,6 +149,10 @@ Result<void> pinThisThread(std::span<const int> cores) {
                  joined(granted.value()) + "; allowed: " + joined(idsIn(before.value())));
 }
 
+int currentCore() {
+  return sched_getcpu();
+}
+
 #else
 
 Result<std::vector<int>> allowedCores() {
@@ -166,6 +170,10 @@ Result<void> pinThisThread(std::span<const int> cores) {
   }
   return Error{ErrorCode::kDeviceUnavailable, "this operating system cannot pin a thread to cores",
                ""};
+}
+
+int currentCore() {
+  return -1;
 }
 
 #endif

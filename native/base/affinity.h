@@ -26,6 +26,9 @@ namespace infer {
 // The same for one core.
 [[nodiscard]] Result<void> pinThisThread(int core);
 
+// The core that the calling thread runs on at this moment; -1 where the system does not tell.
+int currentCore();
+
 // Shows `name` for the calling thread in ps, top and debuggers, cut to the 15 bytes Linux keeps.
 void nameThisThread(std::string_view name);
 

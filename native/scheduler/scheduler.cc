@@ -26,6 +26,7 @@
 #include "native/scheduler/estimate.h"
 #include "native/scheduler/lane.h"
 #include "native/scheduler/load_rules.h"
+#include "native/scheduler/node_copies.h"
 #include "native/scheduler/placement.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
@@ -261,19 +262,17 @@ Result<std::shared_ptr<ServedModel>> Scheduler::loadNow(const LoadSpec& spec, En
   if (!lanes.ok()) {
     return std::move(lanes).error();
   }
-  auto loaded = engine.load(spec.file, spec.device);
+  std::vector<int> cores;
+  for (const Lane* lane : lanes.value()) {
+    if (const auto core = lane->core()) {
+      cores.push_back(*core);
+    }
+  }
+  auto loaded = loadOnNodes(spec, engine, budget_.topology, cores);
   if (!loaded.ok()) {
     return std::move(loaded).error();
   }
   std::shared_ptr<LoadedModel> model = std::move(loaded).value();
-  if (spec.warmup) {
-    auto warm = warmUp(*model);
-    if (!warm.ok()) {
-      return Error{ErrorCode::kModelInvalid,
-                   spec.file.path + ": the warm-up run with zeros failed: " + warm.error().message,
-                   "warmup"};
-    }
-  }
   auto limits = resolveLimits(spec.limits, model->signature());
   if (!limits.ok()) {
     return std::move(limits).error();

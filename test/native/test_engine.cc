@@ -37,19 +37,27 @@ std::string threadName() {
 
 class TestModel final : public infer::LoadedModel {
  public:
-  explicit TestModel(std::shared_ptr<Stage> stage) : stage_(std::move(stage)) { stage_->made(); }
+  explicit TestModel(std::shared_ptr<Stage> stage)
+      : stage_(std::move(stage)), number_(stage_->made()) {}
   ~TestModel() override { stage_->freed(); }
   TestModel(const TestModel&) = delete;
   TestModel& operator=(const TestModel&) = delete;
 
   const infer::Signature& signature() const override { return stage_->signature; }
   Result<Outputs> run(const infer::Batch& inputs, const std::stop_token& stop) override {
-    return stage_->run(inputs, stop);
+    return stage_->run(number_, inputs, stop);
   }
 
  private:
   const std::shared_ptr<Stage> stage_;
+  const std::size_t number_;
 };
+
+// That this thread may use.
+std::vector<int> coresHere() {
+  auto cores = infer::allowedCores();
+  return cores.ok() ? std::move(cores).value() : std::vector<int>{};
+}
 
 }  // namespace
 
@@ -110,7 +118,7 @@ void Stage::waitForRuns(std::size_t begun) {
 
 void Stage::waitForLoads(std::size_t begun) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this, begun] { return loads_ >= begun; });
+  changed_.wait(lock, [this, begun] { return loadCores_.size() >= begun; });
 }
 
 void Stage::waitForStops(std::size_t stopped) {
@@ -125,7 +133,7 @@ void Stage::waitForLive(std::size_t live) {
 
 std::size_t Stage::loads() const {
   const std::lock_guard lock(mutex_);
-  return loads_;
+  return loadCores_.size();
 }
 
 std::size_t Stage::stops() const {
@@ -143,25 +151,31 @@ std::vector<RunSeen> Stage::runs() const {
   return runs_;
 }
 
+std::vector<std::vector<int>> Stage::loadCores() const {
+  const std::lock_guard lock(mutex_);
+  return loadCores_;
+}
+
 std::vector<std::string> Stage::freedOn() const {
   const std::lock_guard lock(mutex_);
   return freedOn_;
 }
 
 std::optional<Error> Stage::beginLoad() {
+  std::vector<int> cores = coresHere();
   std::unique_lock lock(mutex_);
-  ++loads_;
+  loadCores_.push_back(std::move(cores));
   changed_.notify_all();
   changed_.wait(lock, [this] { return !loadsHeld_; });
   return loadError_;
 }
 
-Result<Outputs> Stage::run(const infer::Batch& inputs, const std::stop_token& stop) {
-  const auto cores = infer::allowedCores();
+Result<Outputs> Stage::run(std::size_t model, const infer::Batch& inputs,
+                           const std::stop_token& stop) {
+  std::vector<int> cores = coresHere();
   {
     std::unique_lock lock(mutex_);
-    runs_.push_back(
-        {inputs.rows, cores.ok() ? cores.value() : std::vector<int>{}, std::this_thread::get_id()});
+    runs_.push_back({inputs.rows, std::move(cores), std::this_thread::get_id(), model});
     changed_.notify_all();
     changed_.wait(lock, stop, [this] { return !runsHeld_ || permits_ > 0; });
     if (stop.stop_requested()) {
@@ -174,12 +188,14 @@ Result<Outputs> Stage::run(const infer::Batch& inputs, const std::stop_token& st
   return compute(inputs);
 }
 
-void Stage::made() {
-  {
+std::size_t Stage::made() {
+  const std::size_t number = [this] {
     const std::lock_guard lock(mutex_);
     ++live_;
-  }
+    return made_++;
+  }();
   changed_.notify_all();
+  return number;
 }
 
 void Stage::freed() {

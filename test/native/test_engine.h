@@ -34,6 +34,7 @@ struct RunSeen {
   std::int64_t rows = 0;
   std::vector<int> cores;  // the thread may use
   std::thread::id thread;
+  std::size_t model = 0;  // counted from 0 in the order they were made
 };
 
 // Shared by the engine, its models, which lanes and loader threads end, and the test.
@@ -59,13 +60,15 @@ class Stage {
   std::size_t loads() const;
   std::size_t stops() const;
   std::size_t live() const;
-  std::vector<RunSeen> runs() const;         // in the order they began
-  std::vector<std::string> freedOn() const;  // names of the threads that freed a model
+  std::vector<RunSeen> runs() const;                // in the order they began
+  std::vector<std::vector<int>> loadCores() const;  // that the thread of each load could use
+  std::vector<std::string> freedOn() const;         // names of the threads that freed a model
 
   // Of the engine and its models.
   std::optional<infer::Error> beginLoad();
-  infer::Result<infer::Outputs> run(const infer::Batch& inputs, const std::stop_token& stop);
-  void made();
+  infer::Result<infer::Outputs> run(std::size_t model, const infer::Batch& inputs,
+                                    const std::stop_token& stop);
+  std::size_t made();
   void freed();
 
  private:
@@ -75,7 +78,8 @@ class Stage {
   std::size_t permits_ = 0;  // held runs that may go
   bool loadsHeld_ = false;
   std::optional<infer::Error> loadError_;
-  std::size_t loads_ = 0;
+  std::vector<std::vector<int>> loadCores_;
+  std::size_t made_ = 0;
   std::size_t stops_ = 0;
   std::size_t live_ = 0;
   std::vector<RunSeen> runs_;
