@@ -84,9 +84,17 @@ OrtStatus* configureWithNumber(OrtSessionOptions* options, int /*value*/) {
   return configure(options);
 }
 
-OrtStatus* configureWithEntry(OrtSessionOptions* options, const char* /*key*/,
-                              const char* /*value*/) {
+OrtStatus* configureWithEntry(OrtSessionOptions* options, const char* key, const char* value) {
+  state().set(key, value);
   return configure(options);
+}
+
+OrtStatus* setIntraThreads(OrtSessionOptions* options, int threads) {
+  return configureWithEntry(options, "SetIntraOpNumThreads", std::to_string(threads).c_str());
+}
+
+OrtStatus* setInterThreads(OrtSessionOptions* options, int threads) {
+  return configureWithEntry(options, "SetInterOpNumThreads", std::to_string(threads).c_str());
 }
 
 OrtStatus* configureLog(OrtSessionOptions* options, LogFunction log, void* param) {
@@ -248,8 +256,8 @@ void setSessions(Table& table) {
   table.set<configure>(&Api::disableMemPattern);
   table.set<configureWithNumber>(&Api::setSessionLogSeverityLevel);
   table.set<configureWithNumber>(&Api::setSessionGraphOptimizationLevel);
-  table.set<configureWithNumber>(&Api::setIntraOpNumThreads);
-  table.set<configureWithNumber>(&Api::setInterOpNumThreads);
+  table.set<setIntraThreads>(&Api::setIntraOpNumThreads);
+  table.set<setInterThreads>(&Api::setInterOpNumThreads);
   table.set<configureWithEntry>(&Api::addSessionConfigEntry);
   table.set<configureLog>(&Api::setUserLoggingFunction);
   table.set<countOne>(&Api::sessionGetInputCount);

@@ -33,6 +33,7 @@ class State {
     askedVersion_ = 0;
     wrongUses_ = 0;
     runs_ = 0;
+    settings_.clear();
   }
   Script script() const {
     const std::lock_guard lock(mutex_);
@@ -53,6 +54,11 @@ class State {
     const std::lock_guard lock(mutex_);
     return wrongUses_;
   }
+  // Of session options: what was set last, by key; thread counts under the names of their setters.
+  std::map<std::string, std::string> settings() const {
+    const std::lock_guard lock(mutex_);
+    return settings_;
+  }
   void waitForRuns(std::size_t begun) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this, begun] { return runs_ >= begun; });
@@ -70,6 +76,10 @@ class State {
   void wrong() {
     const std::lock_guard lock(mutex_);
     ++wrongUses_;
+  }
+  void set(const std::string& key, std::string value) {
+    const std::lock_guard lock(mutex_);
+    settings_[key] = std::move(value);
   }
   // Announces a run; if runs wait, returns when `terminated`, which terminate() changes, is true.
   void beginRun(const bool& terminated) {
@@ -92,6 +102,7 @@ class State {
   std::size_t live_ = 0;
   std::size_t wrongUses_ = 0;
   std::size_t runs_ = 0;
+  std::map<std::string, std::string> settings_;
 };
 
 }  // namespace stub

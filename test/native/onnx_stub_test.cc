@@ -3,6 +3,7 @@
 // and that nothing of it is left behind.
 #include <cstddef>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -15,6 +16,7 @@
 #include "native/engine/engine.h"
 #include "test/engines/onnxruntime_stub.h"
 #include "test/native/check.h"
+#include "test/native/fixtures.h"
 #include "test/native/stubbed.h"
 #include "test/native/tensors.h"
 
@@ -267,6 +269,22 @@ const check::Add kLife("a model outlives the registry's share of its engine", []
     expectClean(state, 3);
   }
   expectClean(state, 0);
+});
+
+const check::Add kIdle("no thread of a session looks for work without sleeping", [] {
+  Stubbed stub;
+  check::succeeded(stub.load(), "a model");
+  const std::map<std::string, std::string> expected = {
+      {"SetIntraOpNumThreads", "1"},
+      {"SetInterOpNumThreads", "1"},
+      {"session.intra_op.allow_spinning", "0"},
+      {"session.inter_op.allow_spinning", "0"},
+  };
+  check::that(stub.state.settings() == expected, "one thread a run, and no spinning, set in words");
+  const infer::ModelFile wide{.path = test::fixture("affine.onnx"), .threadsPerRun = 3};
+  check::succeeded(stub.open().value()->load(wide, {"cpu"}), "a model of three threads a run");
+  check::equal(stub.state.settings()["SetIntraOpNumThreads"], std::string("3"), "threads");
+  check::equal(stub.state.settings()["session.intra_op.allow_spinning"], std::string("0"), "spin");
 });
 
 // The last case: the names stay.
