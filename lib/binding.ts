@@ -135,8 +135,11 @@ export interface NativeBinding {
     completed: (ids: readonly number[], results: readonly NativeResult[]) => void,
     log: (lines: readonly NativeLogLine[]) => void,
   ): void;
-  /** For process.exit(), which runs no cleanup hooks: forgets what is in flight and joins the threads. */
-  stop(): void;
+  /**
+   * For process.exit(), which runs no cleanup hooks: forgets what is in flight and joins the threads. When they have not
+   * ended after a second, the process ends here, with this exit code.
+   */
+  stop(exitCode: number): void;
   devices(libraries: readonly NativeLibrary[]): NativeDevices;
   load(request: NativeLoadRequest): Promise<NativeModel>;
   /** @param here  whether a micro model may run on this thread before this returns. */

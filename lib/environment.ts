@@ -90,7 +90,7 @@ function start(binding: NativeBinding): Environment {
   });
   // A worker's end runs the addon's cleanup hook; process.exit() does not, and an engine that is taken apart
   // while it loads or runs ends the process with a signal.
-  if (isMainThread) process.once('exit', () => binding.stop());
+  if (isMainThread) process.once('exit', exitCode => binding.stop(exitCode));
   return shared;
 }
 

@@ -3,6 +3,7 @@
 // Threads: js; initialised once per JS environment.
 #include <napi.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "native/addon/completion.h"
 #include "native/addon/convert.h"
 #include "native/addon/environment.h"
+#include "native/addon/exit_limit.h"
 #include "native/addon/js_error.h"
 #include "native/addon/model_wrap.h"
 #include "native/base/error.h"
@@ -27,10 +29,16 @@ Napi::Value start(const Napi::CallbackInfo& info) {
   });
 }
 
-// stop(): the process is about to exit; nothing of this environment may be used afterwards.
+// How long the end of the process waits for runs that are told to stop, and for loads. An engine
+// stops between two operators of a model, and some operators take minutes.
+constexpr std::chrono::milliseconds kExitLimit{1000};
+
+// stop(code): the process is about to exit with `code`; nothing of this environment may be used
+// afterwards.
 Napi::Value stop(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return atEntry(env, [&]() -> Napi::Value {
+    const ExitLimit limit(kExitLimit, info[0].As<Napi::Number>().Int32Value());
     Environment::of(env).end();
     return env.Undefined();
   });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs that end in one way each; the tests start them in a process of their own: program.js NAME.
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { loadModel, type Model } from '../../lib/index.js';
 import { fixture, until } from '../helpers.js';
@@ -16,6 +16,12 @@ async function occupy(model: Model, count: number): Promise<void> {
     model.predict({ x: spinRow(1_000_000) }).catch(error => console.log(error.code));
   }
   await new Promise(resolve => setImmediate(resolve));
+}
+
+/** Threads of this process; where the system does not tell, fewer at each call. */
+function threadCount(): number {
+  const folder = '/proc/self/task';
+  return existsSync(folder) ? readdirSync(folder).length : -performance.now();
 }
 
 /** Uses a model and drops it unclosed; what it returns keeps nothing of it alive. */
@@ -87,8 +93,16 @@ const programs: { readonly [name: string]: () => Promise<void> } = {
     const model = await spin();
     await occupy(model, 16);
     await until(() => model.stats().inFlight > 0);
-    console.log('leaving');
+    const before = threadCount();
+    process.once('exit', () => console.log(threadCount() < before ? 'joined' : 'still there'));
     process.exit(0);
+  },
+  'process.exit with a run that cannot be stopped': async () => {
+    const model = await loadModel(fixture('one_node.onnx'));
+    void model.predict({ x: new Float32Array(2 ** 24) }); // minutes
+    await until(() => model.stats().inFlight > 0);
+    console.log('leaving');
+    process.exit(3);
   },
   'process.exit during a load': async () => {
     void spin();
