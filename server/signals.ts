@@ -20,7 +20,8 @@ const signals = ['SIGTERM', 'SIGINT'] as const;
  */
 const echoMs = 1000;
 
-export function watchSignals(log: Log): StopSignal {
+/** @param now  milliseconds on a clock that only moves forward. */
+export function watchSignals(log: Log, now = () => performance.now()): StopSignal {
   let first: NodeJS.Signals | undefined;
   let firstMs = 0;
   let ask = () => {};
@@ -28,13 +29,13 @@ export function watchSignals(log: Log): StopSignal {
     ask = resolve;
   });
   const listener = (signal: NodeJS.Signals) => {
-    if (signal === first && performance.now() - firstMs < echoMs) return;
+    if (signal === first && now() - firstMs < echoMs) return;
     if (first !== undefined) {
       log.warn({ event: 'killed', signal });
       process.exit(128 + constants.signals[signal]);
     }
     first = signal;
-    firstMs = performance.now();
+    firstMs = now();
     ask();
   };
   for (const signal of signals) process.on(signal, listener);

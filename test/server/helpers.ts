@@ -8,7 +8,10 @@ import { connect, type Socket } from 'node:net';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import t from 'tap';
 import { root } from '../helpers.js';
+
+t.setTimeout(300_000); // a busy machine may take long to start so many servers
 
 export const mainFile = join(root, 'dist', 'server', 'main.js');
 export const iris = join(root, 'models', 'iris');

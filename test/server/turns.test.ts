@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Slow work takes turns: a few at a time, a bounded line, and out of the line who is no longer wanted.
+import { getEventListeners } from 'node:events';
 import t from 'tap';
 import { createTurns } from '../../server/decode/turns.js';
 import { failure } from '../helpers.js';
@@ -71,11 +72,38 @@ t.test('who goes away leaves the line and is never started', async t => {
 t.test('who is late is told so, waiting or begun, and only the first is started', async t => {
   const takeTurn = createTurns({ atOnce: 1, maxWaiting: 1 });
   const { begun, work } = workshop();
-  const hasty = () => ({ ...wanted(), endsMs: performance.now() + 5 });
+  t.capture(performance, 'now', () => 1000); // however long the calls take
+  const hasty = () => ({ ...wanted(), endsMs: 1005 });
   const late = ['begun', 'waiting'].map(name => failure(takeTurn(work(name), hasty())));
   for (const { code } of await Promise.all(late)) t.equal(code, 'INFER_DEADLINE');
   t.same(begun, ['begun']);
 });
+
+const pendingTimers = () => process.getActiveResourcesInfo().filter(kind => kind === 'Timeout');
+
+for (const outcome of ['is done', 'fails', 'is cancelled'] as const) {
+  t.test(`work that ${outcome} leaves neither a timer nor a listener behind`, async t => {
+    const takeTurn = createTurns({ atOnce: 1, maxWaiting: 1 });
+    const before = pendingTimers().length;
+    const client = new AbortController();
+    const claim = { signal: client.signal, endsMs: performance.now() + 1_000_000 };
+    let end = () => {};
+    const work = () =>
+      new Promise<void>((resolve, reject) => {
+        end = () => (outcome === 'fails' ? reject(new Error('broken')) : resolve());
+      });
+    const turn = takeTurn(work, claim).catch(() => {});
+    t.equal(pendingTimers().length, before + 1, 'its deadline');
+    t.equal(getEventListeners(client.signal, 'abort').length, 1);
+    if (outcome === 'is cancelled') client.abort();
+    else end();
+    await turn;
+    await new Promise(setImmediate);
+    t.equal(pendingTimers().length, before);
+    t.equal(getEventListeners(client.signal, 'abort').length, 0);
+    end();
+  });
+}
 
 t.test('work that fails gives its place on', async t => {
   const takeTurn = createTurns({ atOnce: 1, maxWaiting: 1 });
