@@ -187,9 +187,11 @@ type Answer = (state: State, exchange: Exchange, reply: HttpReply) => void;
  * answer closes the connection. While no answer is written it stops there and drops them.
  */
 function answerInside(state: State, exchange: Exchange, reply: HttpReply): void {
-  // An answer to HEAD cannot close; the client is only asked to.
-  if (exchange.method !== 'HEAD' && closes(exchange, reply)) sendApart(state, exchange, reply);
-  else send(state, exchange, reply);
+  // An answer to HEAD cannot close; the client is only asked to. While draining the bytes behind may be good requests,
+  // which are answered as well: the end of the drain closes the connection.
+  if (exchange.method !== 'HEAD' && closes(exchange, reply)) {
+    sendApart(state, exchange, reply);
+  } else send(state, exchange, reply);
 }
 
 /** Answers outside of the parser, which therefore takes nothing that stands behind this request for another one. */
@@ -216,14 +218,25 @@ function dispatchSoon(state: State, exchange: Exchange): void {
 function dispatch(state: State, exchange: Exchange, answer: Answer): void {
   try {
     const reply = exchange.respond(requestOf(exchange));
-    if (reply instanceof Promise) reply.then(settled => send(state, exchange, settled));
-    else answer(state, exchange, reply);
+    if (!(reply instanceof Promise)) {
+      answer(state, exchange, reply);
+      return;
+    }
+    // One that is settled already gets here before the parser's callback is over.
+    reply
+      .then(settled => answer(state, exchange, settled))
+      .catch(error => surprise(state, exchange, error));
   } catch (error) {
-    sendApart(state, exchange, state.errors.fromError(error));
-    queueMicrotask(() => {
-      throw error;
-    });
+    surprise(state, exchange, error);
   }
+}
+
+/** Answers in place of a handler that broke the rule never to throw, and reports what it threw. */
+function surprise(state: State, exchange: Exchange, error: unknown): void {
+  sendApart(state, exchange, state.errors.fromError(error));
+  queueMicrotask(() => {
+    throw error;
+  });
 }
 
 function requestOf(exchange: Exchange): HttpRequest {

@@ -124,6 +124,7 @@ t.test('while draining, open connections get answers and no new one is taken', a
     openSocket(server.inference),
     openSocket(server.inference),
   ]);
+  const listing = await openSocket(server.management);
   const idleClosed = once(idle, 'close');
   const post = rawPost('/predictions/iris', '[[5.1,3.5,1.4,0.2]]');
   busy.write(post.slice(0, -1)); // in flight until its last byte has come
@@ -135,6 +136,10 @@ t.test('while draining, open connections get answers and no new one is taken', a
     await readReplies(asking).next(),
     /^HTTP\/1\.1 503 [\s\S]*Connection: close[\s\S]*"Unhealthy"/,
   );
+  const replies = readReplies(listing);
+  listing.write('GET /models HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(2));
+  t.match(await replies.next(), /^HTTP\/1\.1 200 [\s\S]*Connection: close/);
+  t.match(await replies.next(), /^HTTP\/1\.1 200 /, 'and so is what came with it');
   await t.rejects(call(`${server.inference}/ping`), 'a new connection is refused');
   busy.write(post.slice(-1));
   t.match(await readReplies(busy).next(), /^HTTP\/1\.1 200 [\s\S]*Connection: close/);

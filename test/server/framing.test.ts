@@ -139,6 +139,11 @@ const ending = [
   { name: 'a path that is none', bytes: 'GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n' },
   { name: 'a wrong method', bytes: 'GET /predictions/iris HTTP/1.1\r\nHost: a\r\n\r\n' },
   {
+    name: 'an empty form', // refused by a promise that is settled at once
+    bytes:
+      'POST /predictions/iris HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data\r\nContent-Length: 0\r\n\r\n',
+  },
+  {
     name: 'connection: close',
     bytes: 'GET /ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
   },
