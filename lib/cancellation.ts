@@ -6,16 +6,20 @@ interface Watched {
   readonly listener: () => void;
 }
 
+/** The signals of requests in flight, with the requests of each. */
+export type WatchedSignals = WeakMap<AbortSignal, Watched>;
+
 // A listener per request would be simpler, but Node warns of a leak from the eleventh on, and sharing
 // one signal among all requests of a connection is the normal case.
-const watched = new WeakMap<AbortSignal, Watched>();
 
 /**
  * Calls `cancel` with the ids of all requests of the signal, together, when it is aborted.
  * @param signal  not aborted yet.
  * @param id      to be given to unwatch() when the request settles, aborted or not.
+ * @throws        what the signal's addEventListener() throws; then nothing is watched.
  */
 export function watch(
+  watched: WatchedSignals,
   signal: AbortSignal,
   id: number,
   cancel: (ids: Iterable<number>) => void,
@@ -24,14 +28,14 @@ export function watch(
   if (entry === undefined) {
     const ids = new Set<number>();
     entry = { ids, listener: () => cancel(ids) };
-    watched.set(signal, entry);
     signal.addEventListener('abort', entry.listener, { once: true });
+    watched.set(signal, entry);
   }
   entry.ids.add(id);
 }
 
 /** Forgets a request; the last one of a signal takes the listener away. */
-export function unwatch(signal: AbortSignal, id: number): void {
+export function unwatch(watched: WatchedSignals, signal: AbortSignal, id: number): void {
   const entry = watched.get(signal);
   if (entry === undefined) return;
   entry.ids.delete(id);

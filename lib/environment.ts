@@ -3,7 +3,7 @@
 // Hot path: every function here runs once per request or once per burst of them.
 import { isMainThread } from 'node:worker_threads';
 import { loadBinding, type NativeBinding, type NativeModel, type NativeResult } from './binding.js';
-import { unwatch, watch } from './cancellation.js';
+import { unwatch, type WatchedSignals, watch } from './cancellation.js';
 import { InferenceError, type NativeError } from './errors.js';
 import type { NativeData } from './inputs.js';
 import { deliverLog } from './log.js';
@@ -32,6 +32,7 @@ export interface Pending {
 interface Environment {
   readonly binding: NativeBinding;
   readonly pending: Map<number, Pending>;
+  readonly watched: WatchedSignals;
   readonly logs: Set<typeof deliverLog>;
   readonly flush: () => void;
   readonly nextTurn: () => void;
@@ -74,6 +75,7 @@ function start(binding: NativeBinding): Environment {
   const shared: Environment = {
     binding,
     pending: new Map(),
+    watched: new WeakMap(),
     logs: new Set(),
     flush: () => flush(shared),
     nextTurn: () => nextTurn(shared),
@@ -98,7 +100,7 @@ function start(binding: NativeBinding): Environment {
  * Stages a checked request; all that are staged in one turn of the event loop are handed over together.
  * @param entry      settled later, on this thread, exactly once, unless this throws.
  * @param timeoutMs  from now, at most maxTimeoutMs; 0 for none.
- * @throws           what the addon throws: the request is not accepted and `entry` is not kept.
+ * @throws           what the addon or the signal throws: the request is not accepted and `entry` is not kept.
  */
 export function submit(
   entry: Pending,
@@ -109,7 +111,14 @@ export function submit(
   const shared = current;
   if (shared === undefined) return; // never: `entry` has a handle, which environment() made
   const id = shared.nextId++;
-  entry.handle.native.submit(id, data, shapes, timeoutMs);
+  const { signal } = entry;
+  if (signal !== undefined) watch(shared.watched, signal, id, ids => cancel(shared, ids, false));
+  try {
+    entry.handle.native.submit(id, data, shapes, timeoutMs);
+  } catch (error) {
+    if (signal !== undefined) unwatch(shared.watched, signal, id);
+    throw error;
+  }
   shared.pending.set(id, entry);
   entry.handle.inFlight++;
   if (!shared.flushDue) {
@@ -119,9 +128,6 @@ export function submit(
   // The addon knows the deadline too. The timer is for the case that every lane is busy beyond it. It holds the
   // process no longer than the request itself does, because settling clears it.
   if (timeoutMs > 0) entry.timer = setTimeout(cancelLate, timeoutMs, shared, id);
-  if (entry.signal !== undefined) {
-    watch(entry.signal, id, ids => cancel(shared, ids, false));
-  }
 }
 
 function flush(shared: Environment): void {
@@ -185,7 +191,11 @@ function finishAll(
   }
 }
 
-function finish({ pending }: Environment, id: number, result: NativeResult | undefined): void {
+function finish(
+  { pending, watched }: Environment,
+  id: number,
+  result: NativeResult | undefined,
+): void {
   const entry = pending.get(id);
   if (entry === undefined) return;
   pending.delete(id);
@@ -194,7 +204,7 @@ function finish({ pending }: Environment, id: number, result: NativeResult | und
   const { handle } = entry;
   handle.inFlight--;
   if (handle.inFlight === 0) handle.onIdle?.();
-  if (entry.signal !== undefined) unwatch(entry.signal, id);
+  if (entry.signal !== undefined) unwatch(watched, entry.signal, id);
 }
 
 function settle(entry: Pending, result: NativeResult | undefined): void {

@@ -189,6 +189,7 @@ function predictor({ handle, plan, info, isClosed }: PredictContext): Model['pre
         const data: NativeData[] = [];
         const shapes: number[] = [];
         readInputs(plan, inputs, data, shapes);
+        if (signal?.aborted) throw abortedError(signal); // by a getter of the inputs
         submit({ handle, resolve, reject, signal, timer: undefined }, data, shapes, timeoutMs);
       } catch (error) {
         reject(atCallerOf(predict, toInferenceError(error, 'INFER_BAD_INPUT')));

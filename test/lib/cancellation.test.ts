@@ -49,6 +49,53 @@ t.test('a signal that is aborted already: nothing is queued', async t => {
   t.equal(model.stats().requests, before);
 });
 
+t.test('a signal that a getter of the inputs aborts: nothing is queued', async t => {
+  const model = await oneLane(t, 'aborted-meanwhile');
+  const controller = new AbortController();
+  const inputs = {
+    iterations: new BigInt64Array([2n]),
+    get x() {
+      controller.abort();
+      return x;
+    },
+  };
+  const before = model.stats().requests;
+  const call = model.predict(inputs, { signal: controller.signal });
+  await t.rejects(call, { code: 'INFER_CANCELLED', cause: controller.signal.reason });
+  t.equal(model.stats().requests, before);
+});
+
+t.test('a signal that cannot be watched: nothing is queued', async t => {
+  const model = await oneLane(t, 'not-watched');
+  const signal = Object.assign(new EventTarget(), {
+    aborted: false,
+    addEventListener: () => {
+      throw new Error('from the signal');
+    },
+  }) as unknown as AbortSignal;
+  const before = model.stats().requests;
+  const error = await failure(model.predict(work(2n), { signal }));
+  t.match(error, { code: 'INFER_BAD_INPUT', message: /from the signal/ });
+  t.equal(model.stats().requests, before);
+  await t.rejects(model.predict(work(2n), { signal }), { code: 'INFER_BAD_INPUT' }, 'nor later');
+});
+
+t.test('a refused request leaves no listener', async t => {
+  const model = await loadModel(fixture('spin.onnx'), {
+    name: 'refusing',
+    placement: { lanes: 1 },
+    batching: { maxQueue: 1 },
+  });
+  t.teardown(() => model.close());
+  const busy = await occupy(model);
+  const { signal } = new AbortController();
+  const calls = Array.from({ length: 3 }, () => model.predict(work(2n), { signal }));
+  await t.rejects(Promise.any([calls[1], calls[2]]), AggregateError);
+  await busy.stop();
+  await calls[0];
+  t.equal(getEventListeners(signal, 'abort').length, 0);
+});
+
 t.test('a waiting request leaves at once, while the lane is busy', async t => {
   const model = await oneLane(t, 'waiting');
   const busy = await occupy(model);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One JavaScript environment: several copies of the library in it, a signal that throws, and turns for others.
+import { getEventListeners } from 'node:events';
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -23,6 +24,11 @@ t.test('a second copy of the library shares the addon with the first', async t =
   t.same(answers[0]?.['probabilities'], answers[1]?.['probabilities'], 'both get their answers');
   const refused = await models[1].predict({}).then(undefined, (error: unknown) => error);
   t.ok(refused instanceof second.InferenceError, 'its errors are of its own class');
+  const { signal } = new AbortController();
+  for (const model of models) {
+    await model.predict({ features }, { signal });
+    t.equal(getEventListeners(signal, 'abort').length, 0, 'no listener stays');
+  }
   await Promise.all(models.map(model => model.close()));
 });
 
