@@ -119,11 +119,14 @@ function keep(body: Body, chunk: ArrayBuffer): void {
 function grow(body: Body, neededBytes: number): boolean {
   const promisedBytes = body.declaredBytes ?? body.maxBytes;
   const wantedBytes = Math.min(promisedBytes, Math.max(2 * neededBytes, firstBytes));
-  const capacityBytes = Math.max(wantedBytes, neededBytes);
-  if (!body.budget.take(capacityBytes)) return false;
+  return resize(body, Math.max(wantedBytes, neededBytes)) || resize(body, neededBytes);
+}
+
+/** What is copied counts once, though it is there twice for a moment: a body alone must never fill the budget. */
+function resize(body: Body, capacityBytes: number): boolean {
+  if (!body.budget.take(capacityBytes - body.buffer.length)) return false;
   const larger = Buffer.allocUnsafe(capacityBytes);
   body.buffer.copy(larger, 0, 0, body.usedBytes);
-  release(body);
   body.buffer = larger;
   return true;
 }

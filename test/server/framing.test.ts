@@ -309,3 +309,27 @@ t.test('bodies that together exceed the budget are refused with 503', async t =>
   first.release();
   t.equal(createBodyReader(80_000, limits).add(new ArrayBuffer(80_000), true), 'complete');
 });
+
+const shares = [
+  { name: 'a growing body may fill the whole budget', declared: 100_000, others: 0 },
+  { name: 'and so may one of unknown length', declared: undefined, others: 0 },
+  { name: 'a body that just fits beside others is taken', declared: undefined, others: 40_000 },
+] as const;
+
+for (const { name, declared, others } of shares) {
+  t.test(name, async t => {
+    const budget = createBudget(100_000);
+    budget.take(others);
+    const reader = createBodyReader(declared, { maxBytes: 100_000, budget });
+    const sizeBytes = 100_000 - others;
+    for (let sent = 1000; sent < sizeBytes; sent += 1000) {
+      t.equal(reader.add(new ArrayBuffer(1000), false), 'more');
+    }
+    t.equal(reader.add(new ArrayBuffer(1000), true), 'complete');
+    t.equal(reader.refusal(), undefined);
+    t.equal(reader.bytes().length, sizeBytes);
+    t.equal(budget.usedBytes(), 100_000);
+    reader.release();
+    t.equal(budget.usedBytes(), others);
+  });
+}
