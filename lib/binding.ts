@@ -34,6 +34,8 @@ export interface NativeLoadRequest {
   readonly cores: readonly number[];
   readonly threadsPerRun: number;
   readonly warmup: boolean;
+  /** Inputs as model.json narrows them; the warm-up keeps to these shapes. */
+  readonly declared: readonly Pick<TensorSpec, 'name' | 'shape'>[];
 }
 
 /** A histogram of the addon: `counts` are not cumulative and one more than `bounds`. */

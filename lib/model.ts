@@ -105,7 +105,9 @@ function loadRequest(settings: Settings) {
   const { engine, file, name, batching, placement, warmup } = settings;
   const { lanes, cores, threadsPerRun } = placement;
   const libraries = engineLibraries(settings.enginePath);
-  return { engine, libraries, file, name, ...batching, lanes, cores, threadsPerRun, warmup };
+  const declared = settings.inputs ?? [];
+  const threads = { lanes, cores, threadsPerRun };
+  return { engine, libraries, file, name, ...batching, ...threads, warmup, declared };
 }
 
 function createModel(settings: Settings, native: NativeModel): Model {

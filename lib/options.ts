@@ -376,7 +376,7 @@ export const optionTable: readonly OptionRow[] = [
     schema: choice('none', 'random'),
     default: defaults.warmup,
     description:
-      '`random` runs one row of zeros before the model is ready, so that the first request is not the slowest; the file does not load when that run fails.',
+      '`random` runs one row of zeros before the model is ready, so that the first request is not the slowest; the file does not load when that run fails. Free axes are 1 except where `inputs` fixes them. A load that joins a loaded model runs nothing.',
   },
   {
     key: 'enginePath',

@@ -156,6 +156,15 @@ LoadSpec toLoadSpec(const Napi::Object& request, std::string& engine) {
     spec.placement.cores.push_back(Napi::Value(cores[i]).As<Napi::Number>().Int32Value());
   }
   spec.warmup = request.Get("warmup").ToBoolean();
+  const auto declared = request.Get("declared").As<Napi::Array>();
+  for (std::uint32_t i = 0; i < declared.Length(); ++i) {
+    const auto input = Napi::Value(declared[i]).As<Napi::Object>();
+    const auto sizes = input.Get("shape").As<Napi::Array>();
+    Shape& shape = spec.declared[textOf(input, "name")];
+    for (std::uint32_t axis = 0; axis < sizes.Length(); ++axis) {
+      shape.push_back(Napi::Value(sizes[axis]).As<Napi::Number>().Int64Value());
+    }
+  }
   return spec;
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -25,13 +26,26 @@ namespace {
 // little.
 constexpr std::int64_t kDefaultMaxBatch = 32;
 
-// Zeros of one row, or of one element along every other free axis.
-Result<Batch> zeroBatch(const Signature& signature) {
+// One row, and one element along every other axis that the file and its declaration leave free. A
+// declaration that does not fit the file is refused later.
+Shape smallestShape(const TensorSpec& spec, const std::map<std::string, Shape>& declared) {
+  Shape shape = spec.shape;
+  const auto found = declared.find(spec.name);
+  if (found != declared.end() && found->second.size() == shape.size()) {
+    std::ranges::transform(
+        shape, found->second, shape.begin(),
+        [](std::int64_t own, std::int64_t narrowed) { return own == kFreeAxis ? narrowed : own; });
+  }
+  std::ranges::replace(shape, kFreeAxis, 1);
+  return shape;
+}
+
+Result<Batch> zeroBatch(const Signature& signature, const std::map<std::string, Shape>& declared) {
   Batch batch;
   batch.rows = 1;
   for (const TensorSpec& spec : signature.inputs) {
-    Tensor tensor{.type = spec.type, .shape = spec.shape, .bytes = {}, .strings = {}};
-    std::ranges::replace(tensor.shape, kFreeAxis, 1);
+    Tensor tensor{
+        .type = spec.type, .shape = smallestShape(spec, declared), .bytes = {}, .strings = {}};
     const auto count = elementCount(tensor.shape);
     if (!count.ok()) {
       return count.error();
@@ -94,8 +108,8 @@ Result<Limits> resolveLimits(Limits limits, const Signature& signature) {
   return limits;
 }
 
-Result<Outputs> warmUp(LoadedModel& model) {
-  auto zeros = zeroBatch(model.signature());
+Result<Outputs> warmUp(LoadedModel& model, const std::map<std::string, Shape>& declared) {
+  auto zeros = zeroBatch(model.signature(), declared);
   if (!zeros.ok()) {
     return std::move(zeros).error();
   }

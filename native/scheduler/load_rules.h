@@ -3,6 +3,7 @@
 // Threads: loader; pure functions but for the files they look at.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -23,7 +24,8 @@ std::string sharingKey(const LoadSpec& spec, std::string_view engine);
 // 0 is the batch axis, also where the exporter gave it different names.
 Result<Limits> resolveLimits(Limits limits, const Signature& signature);
 
-// A run of one row of zeros. Fails also where a fixed shape is too large to exist.
-Result<Outputs> warmUp(LoadedModel& model);
+// A run of one row of zeros, in the shapes that are declared for some inputs. Fails also where a
+// fixed shape is too large to exist.
+Result<Outputs> warmUp(LoadedModel& model, const std::map<std::string, Shape>& declared);
 
 }  // namespace infer

@@ -17,6 +17,7 @@
 #include "native/base/cpu_budget.h"
 #include "native/base/error.h"
 #include "native/base/request.h"
+#include "native/base/tensor.h"
 #include "native/engine/engine.h"
 #include "native/scheduler/lane.h"
 #include "native/scheduler/loader.h"
@@ -40,6 +41,8 @@ struct LoadSpec {
   Limits limits;  // `batchable` is found from the signature; maxBatch 0 means the default
   Placement placement;
   bool warmup = false;  // one run of zeros before the model is ready
+  // Inputs that the caller declares narrower than the file; the warm-up keeps to them.
+  std::map<std::string, Shape> declared;
 };
 
 class Scheduler;

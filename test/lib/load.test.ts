@@ -148,6 +148,13 @@ t.test('a warm-up runs before the model is ready', async t => {
   t.ok((await model.predict({ x: new Float32Array(4) }))['y']);
 });
 
+t.test('a warm-up keeps to the inputs that are declared', async t => {
+  const declared = [{ name: 'x', type: 'float32', shape: [-1, 4] }] as const;
+  const model = await loadModel(fixture('squares.onnx'), { warmup: 'random', inputs: declared });
+  t.teardown(() => model.close());
+  t.same((await model.predict({ x: new Float32Array(4) }))['y']?.shape, [1, 2, 2]);
+});
+
 t.test('maxBatch above 1 is refused for a model that cannot batch', async t => {
   await t.rejects(loadModel(fixture('fixed_batch.onnx'), { batching: { maxBatch: 2 } }), {
     code: 'INFER_BAD_INPUT',

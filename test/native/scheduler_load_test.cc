@@ -222,6 +222,18 @@ const check::Add kWarm("a warm-up is one run of one row of zeros", [] {
   check::equal(model->metrics.batchCount(), std::uint64_t{0}, "counted batches");
 });
 
+const check::Add kWarmDeclared("a warm-up keeps to the shapes that are declared for free axes", [] {
+  Rig rig;
+  auto spec = rig.spec();
+  spec.warmup = true;
+  infer::TensorSpec& input = rig.stage->signature.inputs.front();
+  input.shape = {infer::kFreeAxis, infer::kFreeAxis, 2};
+  spec.declared[input.name] = {infer::kFreeAxis, 7, 2};
+  const auto model = rig.load(spec);
+  const infer::Shape expected = {1, 7, 2};
+  check::that(rig.stage->runs().front().shape == expected, "1 x 7 x 2");
+});
+
 const check::Add kLeastLoaded("a model with fewer lanes goes to the least loaded", [] {
   Rig rig(2);
   auto spec = rig.spec();

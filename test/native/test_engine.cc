@@ -175,7 +175,11 @@ Result<Outputs> Stage::run(std::size_t model, const infer::Batch& inputs,
   std::vector<int> cores = coresHere();
   {
     std::unique_lock lock(mutex_);
-    runs_.push_back({inputs.rows, std::move(cores), std::this_thread::get_id(), model});
+    runs_.push_back({.rows = inputs.rows,
+                     .cores = std::move(cores),
+                     .thread = std::this_thread::get_id(),
+                     .model = model,
+                     .shape = inputs.inputs.front().shape});
     changed_.notify_all();
     changed_.wait(lock, stop, [this] { return !runsHeld_ || permits_ > 0; });
     if (stop.stop_requested()) {

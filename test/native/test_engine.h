@@ -35,6 +35,7 @@ struct RunSeen {
   std::vector<int> cores;  // the thread may use
   std::thread::id thread;
   std::size_t model = 0;  // counted from 0 in the order they were made
+  infer::Shape shape;     // of the first input
 };
 
 // Shared by the engine, its models, which lanes and loader threads end, and the test.
