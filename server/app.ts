@@ -13,7 +13,7 @@ import type {
   Route,
   ServerContext,
 } from './route.js';
-import { createThrottle, type Throttle } from './throttle.js';
+import { kindOf, type Throttle } from './throttle.js';
 
 export interface AppOptions {
   readonly protocols: readonly Protocol[];
@@ -43,7 +43,6 @@ interface Endpoint {
 export function createResponder(options: AppOptions, mount: Mount): Responder {
   const endpoints = endpointsOf(options, mount);
   const { errors, context } = options;
-  const throttle = createThrottle(repeatMs);
   return request => {
     const found = find(endpoints, request);
     if (!('route' in found)) return refuse(errors, found);
@@ -51,8 +50,8 @@ export function createResponder(options: AppOptions, mount: Mount): Responder {
     if (route.listener === 'management' && mount.isLoopback && !isFromHere(request)) {
       return errors.fromStatus(403, foreignMessage(request));
     }
-    const { log } = context;
-    return run(route.handle, { request, params, errors: found.errors, log, throttle });
+    const { log, failures } = context;
+    return run(route.handle, { request, params, errors: found.errors, log, failures });
   };
 }
 
@@ -161,7 +160,7 @@ interface Call {
   readonly params: readonly string[];
   readonly errors: ErrorStyle;
   readonly log: Log;
-  readonly throttle: Throttle;
+  readonly failures: Throttle;
 }
 
 function run(handle: Handler, call: Call): HttpReply | Promise<HttpReply> {
@@ -173,16 +172,14 @@ function run(handle: Handler, call: Call): HttpReply | Promise<HttpReply> {
   }
 }
 
-/** How often the same failure of the same model is logged; inputs of a client may cause it with every request. */
-const repeatMs = 10_000;
-
 /** Whatever is not the caller's fault is logged, and the same again only after a while; other requests go on. */
-function fail(error: unknown, { request, params, errors, log, throttle }: Call): HttpReply {
+function fail(error: unknown, { request, params, errors, log, failures }: Call): HttpReply {
   const reply = errors.fromError(error);
   const isOurs = !(error instanceof InferenceError) || error.code === 'INFER_INTERNAL';
   if (isOurs || reply.status === 500) {
-    const code = error instanceof InferenceError ? error.code : String(error);
-    const held = throttle.pass(`${code} ${params.join('/')}`);
+    const code = error instanceof InferenceError ? `${error.code} ` : '';
+    const message = error instanceof Error ? error.message : String(error);
+    const held = failures.pass(`${code}${params.join('/')} ${kindOf(message)}`);
     if (held === undefined) return reply;
     const { id, method, path } = request;
     const more = held === 0 ? {} : { alsoSinceLast: held };

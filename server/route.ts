@@ -5,6 +5,7 @@ import type { Config } from './config.js';
 import type { Decode } from './decode/index.js';
 import type { Log } from './log.js';
 import type { Registry } from './models.js';
+import type { Throttle } from './throttle.js';
 
 /** One request, complete: every byte of the body has arrived and belongs to the handler. */
 export interface HttpRequest {
@@ -105,6 +106,8 @@ export interface Protocol {
 export interface ServerContext {
   readonly config: Config;
   readonly log: Log;
+  /** Which failures of requests are logged. */
+  readonly failures: Throttle;
   readonly models: Registry;
   readonly decode: Decode;
   readonly http: () => HttpStats;

@@ -4,6 +4,13 @@
 export interface Throttle {
   /** @returns  undefined when it is to be held back; else how many were since the last that was not. */
   readonly pass: (kind: string) => number | undefined;
+  /** All that are held back since the last of their kind, which is then forgotten. */
+  readonly takeHeld: () => readonly { readonly kind: string; readonly held: number }[];
+}
+
+/** What a message says, without the numbers that differ from one request to the next. */
+export function kindOf(message: string): string {
+  return message.replace(/\d+/g, '#').slice(0, 120);
 }
 
 /** As many kinds are told apart; what clients can make up must not fill the memory. */
@@ -23,6 +30,11 @@ export function createThrottle(everyMs: number): Throttle {
       if (known === undefined && kinds.size >= maxKinds) kinds.clear();
       kinds.set(kind, { lastMs: nowMs, held: 0 });
       return known?.held ?? 0;
+    },
+    takeHeld: () => {
+      const held = [...kinds].filter(([, kind]) => kind.held > 0);
+      kinds.clear();
+      return held.map(([kind, { held }]) => ({ kind, held }));
     },
   };
 }

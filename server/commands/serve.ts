@@ -13,7 +13,7 @@ import { createRegistry, type LoadRequest, type Registry } from '../models.js';
 import { defaultErrors, protocols } from '../protocol/index.js';
 import type { HttpServer, ListenerName, ServerContext } from '../route.js';
 import { type StopSignal, watchSignals } from '../signals.js';
-import { createThrottle } from '../throttle.js';
+import { createThrottle, kindOf, type Throttle } from '../throttle.js';
 
 /** @returns  exit code, once everything is closed. */
 export async function serve(args: readonly string[]): Promise<number> {
@@ -21,7 +21,9 @@ export async function serve(args: readonly string[]): Promise<number> {
   const log = createLog(config.logLevel);
   const stop = watchSignals(log);
   const models = createRegistry();
-  const endLog = onEngineLog(createEngineLog(log));
+  const failures = createThrottle(sameFailureMs);
+  const engineLines = createThrottle(engineLineMs);
+  const endLog = onEngineLog(createEngineLog(log, engineLines));
   const loop = startLoopMonitor();
   surviveSurprises(log);
   try {
@@ -31,6 +33,7 @@ export async function serve(args: readonly string[]): Promise<number> {
     const context: ServerContext = {
       config,
       log,
+      failures,
       models,
       decode: createDecode(config),
       http: http.stats,
@@ -41,7 +44,10 @@ export async function serve(args: readonly string[]): Promise<number> {
       await listenAll(http, { protocols, context, errors: defaultErrors });
     }
     await stop.requested;
-    return await drain(http, { config, log, stop });
+    const code = await drain(http, { config, log, stop });
+    logHeld(log, 'request_failed', failures);
+    logHeld(log, 'engine_log', engineLines);
+    return code;
   } catch (error) {
     log.fatal({ event: 'start_failed', ...reasonOf(error) });
     return 1;
@@ -53,22 +59,31 @@ export async function serve(args: readonly string[]): Promise<number> {
   }
 }
 
+/** How often the same failure of the same model is logged; inputs of a client may cause it with every request. */
+const sameFailureMs = 10_000;
+
 /** One line of a kind a second: what an engine says about a run, a client may make it say with every request. */
 const engineLineMs = 1000;
 
 /** What ORT says of every run that a deadline or a client ended: no news. */
 const ended = /terminate flag/;
 
-function createEngineLog(log: Log): (line: EngineLogLine) => void {
-  const throttle = createThrottle(engineLineMs);
+function createEngineLog(log: Log, throttle: Throttle): (line: EngineLogLine) => void {
   return ({ level, engine, message }) => {
     if (ended.test(message)) return;
-    const kind = `${level} ${message.replace(/\d+/g, '#').slice(0, 120)}`;
+    const kind = `${level} ${kindOf(message)}`;
     const held = level === 'info' ? 0 : throttle.pass(kind);
     if (held === undefined) return;
     const more = held === 0 ? {} : { alsoSinceLast: held };
     log[level]({ event: 'engine_log', engine, ...more, message });
   };
+}
+
+/** What was still to be said with the next line of its kind. */
+function logHeld(log: Log, of: string, throttle: Throttle): void {
+  for (const { kind, held } of throttle.takeHeld()) {
+    log.warn({ event: 'also_logged', of, kind, alsoSinceLast: held });
+  }
 }
 
 function reasonOf(error: unknown): object {

@@ -178,5 +178,9 @@ t.test('an error of the engine at run time is a 500 that is logged once', async 
     { level: 'error', path: '/predictions/spin_batch', err: { code: 'INFER_ENGINE_FAILED' } },
   ]);
   t.equal(failed.length, 1);
+  t.match(
+    server.log.filter(({ event }) => event === 'also_logged'),
+    [{ of: 'request_failed', kind: /^INFER_ENGINE_FAILED spin_batch /, alsoSinceLast: 2 }],
+  );
   t.ok(server.log.filter(({ event }) => event === 'engine_log').length <= 1);
 });
