@@ -13,7 +13,8 @@ export interface Head {
   readonly contentEncoding: string;
   readonly host: string;
   readonly origin: string;
-  readonly connection: string;
+  /** One value for each line. */
+  readonly connection: readonly string[];
   /** Bytes announced; undefined for a chunked body; 0 when there is none. */
   readonly declaredBytes: number | undefined;
   /** Set when it is not certain where this request ends: answer and close. */
@@ -28,13 +29,15 @@ interface Seen {
   contentEncoding: string;
   host: string | undefined;
   origin: string;
-  connection: string;
+  connection: readonly string[];
   expect: string;
   length: string | undefined;
   coding: string | undefined;
   /** A header that may come once and came again. */
   repeated: string;
 }
+
+const none: readonly string[] = [];
 
 /**
  * Reads the headers of one request, each seen once.
@@ -46,7 +49,7 @@ export function readHead(each: EachHeader): Head {
     contentEncoding: '',
     host: undefined,
     origin: '',
-    connection: '',
+    connection: none,
     expect: '',
     length: undefined,
     coding: undefined,
@@ -84,7 +87,7 @@ function note(seen: Seen, name: string, value: string): void {
       seen.origin = value;
       return;
     case 'connection':
-      seen.connection = value;
+      seen.connection = [...seen.connection, value];
       return;
     case 'expect':
       seen.expect = value;

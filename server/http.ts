@@ -297,7 +297,7 @@ function closes({ head }: Exchange, { close, status }: HttpReply): boolean {
 }
 
 function asksToClose({ connection }: Head): boolean {
-  return connection !== '' && /\bclose\b/i.test(connection);
+  return connection.some(value => /(^|,)[ \t]*close[ \t]*(,|$)/i.test(value));
 }
 
 function writeConnection(res: UwsResponse, close: boolean): void {
@@ -313,8 +313,8 @@ function writeBody(state: State, exchange: Exchange, { body, close }: Rest): voi
   const { res, method, head } = exchange;
   const isHead = method === 'HEAD' && head.refusal === undefined;
   if (!isHead && body.length <= streamedBytes) {
-    // end() writes `close` by itself, except when the client asked for that and nothing else.
-    if (!close || head.connection.toLowerCase() === 'close') writeConnection(res, close);
+    // end() writes `close` by itself, except when the first line of the client's asks for that and nothing else.
+    if (!close || head.connection[0]?.toLowerCase() === 'close') writeConnection(res, close);
     res.end(method === 'HEAD' ? '' : body, close);
     finish(state, exchange);
     return;

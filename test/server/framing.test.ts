@@ -199,6 +199,11 @@ const good = [
     reply: /200 OK[\s\S]*Healthy/,
   },
   {
+    name: 'a connection header that only contains the word close',
+    bytes: `GET /ping HTTP/1.1\r\nHost: a\r\nConnection: x-close\r\n\r\n${start}${length}\r\n${row}`,
+    reply: /keep-alive[\s\S]*Healthy[\s\S]*200 OK[\s\S]*\[\[0\.99/,
+  },
+  {
     name: 'two requests at once',
     bytes: `GET /ping HTTP/1.1\r\nHost: a\r\n\r\n${start}${length}\r\n${row}`,
     reply: /Healthy[\s\S]*200 OK[\s\S]*\[\[0\.99/,
@@ -226,10 +231,16 @@ t.test('HEAD has no body and leaves the connection usable, also after a failure'
   t.match(replies, /^[^{]*connection: close[^{]*content-length: 136/);
 });
 
-for (const value of ['close', 'Close', 'keep-alive, close']) {
+for (const value of [
+  'close',
+  'Close',
+  'keep-alive, close',
+  'close\r\nConnection: keep-alive',
+  'keep-alive\r\nConnection: close',
+]) {
   for (const path of ['/ping', '/nothing']) {
     t.test(
-      `GET ${path} with connection: ${value} is told once that it closes, and it does`,
+      `GET ${path} with connection: ${JSON.stringify(value)} is told once that it closes, and it does`,
       async t => {
         const request = `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: ${value}\r\n\r\n`;
         const reply = await exchange(server.inference, request);
