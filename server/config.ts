@@ -201,9 +201,9 @@ function readFlags(args: readonly string[]): Map<string, unknown> {
     tokens: true,
   });
   const given = new Map<string, unknown>();
-  const models: string[] = [];
+  let models: string[] | undefined;
   for (const token of tokens) {
-    if (token.kind === 'positional') models.push(token.value);
+    if (token.kind === 'positional') models = [...(models ?? []), token.value];
     if (token.kind !== 'option') continue;
     const row = rows.get(token.name);
     const key = row?.key ?? configFlag;
@@ -211,10 +211,10 @@ function readFlags(args: readonly string[]): Map<string, unknown> {
     if (token.value === undefined || (!token.inlineValue && token.value.startsWith('--'))) {
       throw bad(token.rawName, 'a value after it', token.value ?? null);
     }
-    if (row?.key === 'models') models.push(...listOf(token.value));
+    if (row?.key === 'models') models = [...(models ?? []), ...listOf(token.value)];
     else given.set(key, row === undefined ? token.value : fromText(row, token.value));
   }
-  if (models.length > 0) given.set('models', models);
+  if (models !== undefined) given.set('models', models);
   return given;
 }
 
@@ -268,8 +268,10 @@ function check(row: SettingRow, value: unknown, where: string): Value {
   }
   if (type === 'list') {
     const fits =
-      Array.isArray(value) && value.every(entry => typeof entry === 'string' && entry !== '');
-    if (!fits) throw bad(where, 'a list of texts', value);
+      Array.isArray(value) &&
+      value.length > 0 &&
+      value.every(entry => typeof entry === 'string' && entry !== '');
+    if (!fits) throw bad(where, 'a list of one or more texts', value);
     return value;
   }
   if (typeof value !== 'string' || value === '') throw bad(where, 'a text', value);

@@ -67,6 +67,11 @@ t.test('models come bare, from the environment or from the file', async t => {
 
 const wrong = [
   {
+    name: 'no model in the list of them',
+    args: ['--models', ','],
+    says: /^--models: expected a list of one or more texts, got \[\]/,
+  },
+  {
     name: 'an unknown flag',
     args: ['--prot', '1'],
     says: /^--prot: no such flag; known are --config, --drain-grace-ms, .*--port/,
@@ -125,7 +130,8 @@ const wrongFiles = [
   { content: '[]', says: /expected a JSON object, got \[\]/ },
   { content: { ports: 1 }, says: /no such key as "ports"; known are models, host, port, / },
   { content: { port: '8080' }, says: /"port": expected an integer .*, got "8080"/ },
-  { content: { models: 'a' }, says: /"models": expected a list of texts, got "a"/ },
+  { content: { models: 'a' }, says: /"models": expected a list of one or more texts, got "a"/ },
+  { content: { models: [] }, says: /"models": expected a list of one or more texts, got \[\]/ },
   { content: { host: '' }, says: /"host": expected a text, got ""/ },
 ] as const;
 
