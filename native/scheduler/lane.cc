@@ -22,6 +22,7 @@
 #include "native/scheduler/run.h"
 #include "native/scheduler/served_model.h"
 #include "native/scheduler/start_thread.h"
+#include "native/scheduler/turns.h"
 
 namespace infer {
 
@@ -56,14 +57,14 @@ void Lane::join() {
 void Lane::place(const std::shared_ptr<ServedModel>& model) {
   const std::lock_guard lock(mutex_);
   auto changed = std::make_shared<Models>(*models_);
-  changed->push_back(model);
+  changed->push_back({model, std::make_shared<Share>()});
   models_ = std::move(changed);
 }
 
 void Lane::remove(const ServedModel* model) {
   const std::lock_guard lock(mutex_);
   auto changed = std::make_shared<Models>(*models_);
-  std::erase_if(*changed, [model](const auto& placed) { return placed.get() == model; });
+  std::erase_if(*changed, [model](const auto& placed) { return placed.model.get() == model; });
   models_ = std::move(changed);
 }
 
@@ -106,35 +107,48 @@ void Lane::loop(const std::stop_token& stop) {
     idle_.store(true);
     waitUntil = kNever;
     if (!serveOne(stop, waitUntil)) {
+      turns_.rest();
       sleep(waitUntil);
     }
     idle_.store(false);
   }
 }
 
+void Lane::findContenders(const Models& placed) {
+  contenders_.clear();
+  const std::size_t first = next_ < placed.size() ? next_ : 0;
+  for (std::size_t i = 0; i < placed.size(); ++i) {
+    const std::size_t at = first + i < placed.size() ? first + i : first + i - placed.size();
+    const auto& [model, share] = placed[at];
+    if (model->queue.depth() > 0) {
+      contenders_.push_back({.share = share.get(), .deadline = model->queue.due(), .place = at});
+    }
+  }
+}
+
 bool Lane::serveOne(const std::stop_token& stop, TimeNs& waitUntil) {
   std::shared_ptr<const Models> placed = models();
-  for (std::size_t i = 0; i < placed->size(); ++i) {
-    const std::size_t at = (next_ + i) % placed->size();
-    ServedModel& model = *(*placed)[at];
-    if (model.queue.depth() == 0) {
-      continue;
-    }
+  findContenders(*placed);
+  while (!contenders_.empty()) {
+    const auto turn = contenders_.begin() + static_cast<std::ptrdiff_t>(turns_.next(contenders_));
+    // Only the model that runs is held during its run, so that others can be freed meanwhile.
+    const auto [model, share] = (*placed)[turn->place];
     Taken batch;
-    Queue::TakeResult taken = model.queue.take(batch, clock_.now(), measure(model));
-    fail(model, std::move(taken.expired), lateInQueue());
+    const TimeNs started = clock_.now();
+    Queue::TakeResult taken = model->queue.take(batch, started, measure(*model));
+    fail(*model, std::move(taken.expired), lateInQueue());
     if (batch.requests.empty()) {
       waitUntil = std::min(waitUntil, taken.waitUntil);
+      contenders_.erase(turn);  // it waits for more rows, and the others do not wait for it
       continue;
     }
     idle_.store(false);
     wakeOthers(*placed);
-    next_ = at + 1;
+    next_ = turn->place + 1;
     const std::stop_callback forward(stop, [&batch] { batch.stop.request_stop(); });
-    // Only the model that runs is held during its run, so that others can be freed meanwhile.
-    const std::shared_ptr<ServedModel> held = (*placed)[at];
     placed.reset();
-    runBatch(*held, batch, clock_);
+    runBatch(*model, batch, clock_);
+    turns_.charge(*share, clock_.now() - started);
     return true;
   }
   return false;
@@ -151,7 +165,7 @@ Measured Lane::measure(const ServedModel& model) const {
 // What waits while this lane runs, and whoever counted on this lane's timer or was told that it
 // sleeps a moment ago, goes to another lane. Only after this one has said that it is not idle.
 void Lane::wakeOthers(const Models& placed) {
-  for (const auto& model : placed) {
+  for (const auto& [model, share] : placed) {
     if (model->queue.depth() > 0) {
       std::ranges::any_of(model->lanes, [](Lane* lane) { return lane->wakeIfIdle(); });
     }

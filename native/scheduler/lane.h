@@ -19,6 +19,7 @@
 #include "native/scheduler/policy.h"
 #include "native/scheduler/served_model.h"
 #include "native/scheduler/start_thread.h"
+#include "native/scheduler/turns.h"
 
 namespace infer {
 
@@ -49,10 +50,15 @@ class Lane {
   bool wakeIfIdle();
 
  private:
-  using Models = std::vector<std::shared_ptr<ServedModel>>;
+  struct Placed {
+    std::shared_ptr<ServedModel> model;
+    std::shared_ptr<Share> share;  // between the versions of the list; lane thread only
+  };
+  using Models = std::vector<Placed>;
 
   void loop(const std::stop_token& stop);
   void settleIn();
+  void findContenders(const Models& placed);
   bool serveOne(const std::stop_token& stop, TimeNs& waitUntil);
   Measured measure(const ServedModel& model) const;
   static void wakeOthers(const Models& placed);
@@ -72,8 +78,11 @@ class Lane {
   // the depths for the last time, a submitter raises the depth before it looks here, so one sees
   // the other.
   std::atomic<bool> idle_{false};
-  std::size_t next_ = 0;  // lane thread only: where the round over the models goes on
-  std::jthread thread_;   // last, so that everything above exists when it starts
+  // Lane thread only:
+  std::size_t next_ = 0;  // the model after the one that was served last; it leads among equals
+  Turns turns_;
+  std::vector<Contender> contenders_;  // a member only to keep its memory
+  std::jthread thread_;                // last, so that everything above exists when it starts
 };
 
 }  // namespace infer

@@ -233,6 +233,7 @@ void Queue::learnGap(std::int64_t rows, TimeNs now) {
 void Queue::settle() {
   waitingRows_.store(load_.rows, std::memory_order_relaxed);
   waitingBytes_.store(load_.bytes, std::memory_order_relaxed);
+  due_.store(items_.empty() ? kNever : items_[0].deadline, std::memory_order_relaxed);
   std::size_t running = 0;
   for (const Taken* batch : taken_) {
     running += batch->requests.size() - batch->abandoned;

@@ -77,6 +77,8 @@ class Queue {
             .rows = waitingRows_.load(std::memory_order_relaxed),
             .bytes = waitingBytes_.load(std::memory_order_relaxed)};
   }
+  // Deadline of the oldest request, which leads the next batch; kNever when nothing waits.
+  TimeNs due() const { return due_.load(std::memory_order_relaxed); }
   const Limits& limits() const { return limits_; }
 
   // What is told to somebody who need not even try while isFull(waiting(), limits()).
@@ -109,6 +111,7 @@ class Queue {
   std::atomic<std::size_t> running_{0};       // relaxed: only counted
   std::atomic<std::int64_t> waitingRows_{0};  // relaxed: only looked at
   std::atomic<std::size_t> waitingBytes_{0};  // relaxed: only looked at
+  std::atomic<TimeNs> due_{kNever};           // relaxed: decides an order, nothing else
 };
 
 }  // namespace infer
