@@ -66,8 +66,6 @@ export interface NativeInfo {
   readonly outputs: readonly TensorSpec[];
   readonly batchable: boolean;
   readonly maxBatch: number;
-  /** Core of each lane; -1 for one that is not pinned. */
-  readonly lanes: readonly number[];
 }
 
 /** A handle on a loaded model. */
@@ -85,7 +83,11 @@ export interface NativeModel {
    */
   cancel(ids: readonly number[], late: boolean): void;
   info(): NativeInfo;
+  /** Core of each lane now; -1 for one that is not pinned. */
+  lanes(): readonly number[];
   stats(): NativeStats;
+  /** Places the model anew, for all handles; `lanes` does not count when there are `cores`. */
+  scale(placement: { readonly lanes: number; readonly cores: readonly number[] }): Promise<void>;
   /** Gives this handle's share of the model back; settles when it was the last one and the memory is free. */
   close(): Promise<void>;
 }

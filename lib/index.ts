@@ -10,6 +10,7 @@ export { onEngineLog } from './log.js';
 export type { Model, ModelInfo, PredictOptions } from './model.js';
 export { loadModel } from './model.js';
 export type { ImageSpec, LoadOptions } from './options.js';
+export type { Scaling } from './scaling.js';
 export type { Histogram, ModelStats } from './stats.js';
 export type { ElementType, Signature, Tensor, TensorData, TensorSpec } from './tensor.js';
 export { elementTypes } from './tensor.js';

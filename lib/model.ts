@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// loadModel() and the object it returns: predict, info, stats, close.
+// loadModel() and the object it returns: predict, info, scale, stats, close.
 import { engineLibraries, type NativeInfo, type NativeModel } from './binding.js';
 import { environment, type Handle, submit } from './environment.js';
 import {
@@ -13,6 +13,7 @@ import {
 import { type Inputs, type InputsPlan, type NativeData, planInputs, readInputs } from './inputs.js';
 import { type Postprocess, type Preprocess, readSettings, type Settings } from './manifest.js';
 import { type Batching, type Limits, type LoadOptions, maxTimeoutMs } from './options.js';
+import { readScaling, type Scaling } from './scaling.js';
 import { joinSignature } from './signature.js';
 import { type ModelStats, readStats } from './stats.js';
 import type { Signature, Tensor } from './tensor.js';
@@ -25,7 +26,12 @@ export interface PredictOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** What is known about a loaded model; frozen. */
+/** A thread that runs the model. */
+interface Lane {
+  readonly core: number | null;
+}
+
+/** What is known about a loaded model; frozen, and constant but for `lanes`. */
 export interface ModelInfo {
   readonly name: string;
   readonly version: string;
@@ -35,8 +41,8 @@ export interface ModelInfo {
   readonly signature: Signature;
   /** As in effect: `maxBatch` is 1 for a model whose requests cannot be joined. */
   readonly batching: Batching;
-  /** The lanes that run it; `core` is null for one that is not pinned. */
-  readonly lanes: readonly { readonly core: number | null }[];
+  /** The lanes that it is on now (see scale()), after close() the last ones; `core` is null for one that is not pinned. */
+  readonly lanes: readonly Lane[];
   readonly limits: Limits;
   /** Absolute path of the model file. */
   readonly path: string;
@@ -57,6 +63,16 @@ export interface Model {
    */
   predict(inputs: Inputs, options?: PredictOptions): Promise<Record<string, Tensor>>;
   readonly info: ModelInfo;
+  /**
+   * Places the model on other lanes while it serves, for every handle that shares it. No request is lost: a lane that
+   * it leaves ends its run, and the lanes that it is on then serve what waits.
+   * @param to  `{ lanes }`: how many, from 1 to as many as `listDevices().cores`; those it has stay where they can.
+   *            `{ cores }`: a lane on each of these cores, and on no other.
+   * @returns   settles when the model is on its new lanes; `info.lanes` then names them.
+   * @throws    INFER_BAD_INPUT, INFER_CLOSED, and INFER_INTERNAL when a thread cannot be started; the model then stays
+   *            where it is.
+   */
+  scale(to: Scaling): Promise<void>;
   /** A snapshot of the counters; after close() the last one. */
   stats(): ModelStats;
   /**
@@ -112,30 +128,59 @@ function loadRequest(settings: Settings) {
 
 function createModel(settings: Settings, native: NativeModel): Model {
   const facts = native.info();
-  const info = deepFreeze(describeModel(settings, facts));
-  const { inputs, outputs } = info.signature;
-  const maxRows = info.limits.maxRows ?? Number.POSITIVE_INFINITY;
+  const signature = joinSignature(settings, { inputs: facts.inputs, outputs: facts.outputs });
+  const { inputs, outputs } = signature;
+  const maxRows = settings.limits.maxRows ?? Number.POSITIVE_INFINITY;
   const handle: Handle = { native, outputs, inFlight: 0, onIdle: undefined };
   const plan = planInputs(inputs, { maxRows, batchable: facts.batchable });
   const closing = closer(handle);
+  const described = deepFreeze(describeModel(settings, facts, signature));
+  const info = Object.freeze(
+    Object.defineProperty({ ...described }, 'lanes', {
+      get: () => closing.last()?.lanes ?? readLanes(native),
+      enumerable: true,
+    }) as ModelInfo,
+  );
   return {
     predict: predictor({ handle, plan, info, isClosed: closing.started }),
     info,
-    stats: () => closing.lastStats() ?? readStats(native.stats()),
+    scale: scaler(native, info.name, closing.started),
+    stats: () => closing.last()?.stats ?? readStats(native.stats()),
     close: closing.close,
   };
 }
 
-function describeModel(settings: Settings, facts: NativeInfo): ModelInfo {
+function readLanes(native: NativeModel): readonly Lane[] {
+  return deepFreeze(native.lanes().map(core => ({ core: core < 0 ? null : core })));
+}
+
+/** Makes scale() of one model. */
+function scaler(native: NativeModel, name: string, isClosed: () => boolean): Model['scale'] {
+  const scale: Model['scale'] = async to => {
+    try {
+      const placement = await readScaling(to);
+      if (isClosed()) throw closedError(name, 'scale');
+      await native.scale(placement);
+    } catch (error) {
+      throw toInferenceError(error);
+    }
+  };
+  return scale;
+}
+
+function describeModel(
+  settings: Settings,
+  facts: NativeInfo,
+  signature: Signature,
+): Omit<ModelInfo, 'lanes'> {
   const { name, version, batching, limits, file, preprocess, postprocess } = settings;
   return {
     name,
     version,
     engine: facts.engine,
     devices: facts.devices,
-    signature: joinSignature(settings, { inputs: facts.inputs, outputs: facts.outputs }),
+    signature,
     batching: { ...batching, maxBatch: facts.maxBatch },
-    lanes: facts.lanes.map(core => ({ core: core < 0 ? null : core })),
     limits,
     path: file,
     ...(preprocess === undefined ? {} : { preprocess }),
@@ -153,15 +198,15 @@ function deepFreeze<T extends object>(value: T): T {
 /** close() of one handle, with what the rest of the model has to know about it. */
 function closer(handle: Handle) {
   let closed: Promise<void> | undefined;
-  let last: ModelStats | undefined;
+  let last: { readonly stats: ModelStats; readonly lanes: readonly Lane[] } | undefined;
   const close = async () => {
     if (handle.inFlight > 0) await new Promise<void>(resolve => (handle.onIdle = resolve));
-    last = readStats(handle.native.stats());
+    last = { stats: readStats(handle.native.stats()), lanes: readLanes(handle.native) };
     await handle.native.close();
   };
   return {
     started: () => closed !== undefined,
-    lastStats: () => last,
+    last: () => last,
     close: () => (closed ??= close()),
   };
 }
@@ -179,7 +224,7 @@ function predictor({ handle, plan, info, isClosed }: PredictContext): Model['pre
   const predict: Model['predict'] = (inputs, options) =>
     new Promise<Record<string, Tensor>>((resolve, reject) => {
       try {
-        if (isClosed()) throw closedError(info.name);
+        if (isClosed()) throw closedError(info.name, 'predict');
         let timeoutMs = usualTimeoutMs;
         let signal: AbortSignal | undefined;
         if (options !== undefined) {
@@ -210,10 +255,10 @@ function rethrow(reason: unknown): never {
   throw atCallerOf(rethrow, toInferenceError(reason));
 }
 
-function closedError(name: string): InferenceError {
+function closedError(name: string, call: 'predict' | 'scale'): InferenceError {
   return new InferenceError(
     'INFER_CLOSED',
-    `model ${quote(name)}: closed before this call of predict()`,
+    `model ${quote(name)}: closed before this call of ${call}()`,
   );
 }
 

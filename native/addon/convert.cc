@@ -16,6 +16,7 @@
 #include "native/base/error.h"
 #include "native/base/tensor.h"
 #include "native/engine/registry.h"
+#include "native/scheduler/lane_pool.h"
 #include "native/scheduler/scheduler.h"
 
 namespace infer::addon {
@@ -136,6 +137,16 @@ std::vector<LibraryCandidate> toCandidates(const Napi::Value& list) {
   return candidates;
 }
 
+Placement toPlacement(const Napi::Object& request) {
+  Placement placement;
+  placement.lanes = static_cast<std::size_t>(numberOf(request, "lanes"));
+  const auto cores = request.Get("cores").As<Napi::Array>();
+  for (std::uint32_t i = 0; i < cores.Length(); ++i) {
+    placement.cores.push_back(Napi::Value(cores[i]).As<Napi::Number>().Int32Value());
+  }
+  return placement;
+}
+
 LoadSpec toLoadSpec(const Napi::Object& request, std::string& engine) {
   constexpr double kNanosecondsPerMicrosecond = 1000;
   engine = textOf(request, "engine");
@@ -150,11 +161,7 @@ LoadSpec toLoadSpec(const Napi::Object& request, std::string& engine) {
   spec.limits.maxQueue = static_cast<std::size_t>(numberOf(request, "maxQueue"));
   spec.limits.maxQueueRows = static_cast<std::int64_t>(numberOf(request, "maxQueueRows"));
   spec.limits.maxQueueBytes = static_cast<std::size_t>(numberOf(request, "maxQueueBytes"));
-  spec.placement.lanes = static_cast<std::size_t>(numberOf(request, "lanes"));
-  const auto cores = request.Get("cores").As<Napi::Array>();
-  for (std::uint32_t i = 0; i < cores.Length(); ++i) {
-    spec.placement.cores.push_back(Napi::Value(cores[i]).As<Napi::Number>().Int32Value());
-  }
+  spec.placement = toPlacement(request);
   spec.warmup = request.Get("warmup").ToBoolean();
   const auto declared = request.Get("declared").As<Napi::Array>();
   for (std::uint32_t i = 0; i < declared.Length(); ++i) {

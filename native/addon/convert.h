@@ -15,6 +15,7 @@
 #include "native/base/request.h"
 #include "native/base/tensor.h"
 #include "native/engine/registry.h"
+#include "native/scheduler/lane_pool.h"
 #include "native/scheduler/scheduler.h"
 
 namespace infer::addon {
@@ -27,6 +28,9 @@ Result<Tensor> toTensor(const TensorSpec& spec, const Napi::Value& data, Shape s
 Result<std::vector<Shape>> toShapes(const Napi::Value& flat, std::size_t inputs);
 
 std::vector<LibraryCandidate> toCandidates(const Napi::Value& list);
+
+// Of an object with `lanes` and `cores`.
+Placement toPlacement(const Napi::Object& request);
 
 // Everything but the engine, which the registry has to find: its name is left in `engine`.
 LoadSpec toLoadSpec(const Napi::Object& request, std::string& engine);

@@ -20,6 +20,7 @@
 #include "native/base/request.h"
 #include "native/base/tensor.h"
 #include "native/scheduler/lane.h"
+#include "native/scheduler/lane_pool.h"
 #include "native/scheduler/scheduler.h"
 #include "native/scheduler/served_model.h"
 
@@ -82,7 +83,8 @@ Napi::Function ModelWrap::define(Napi::Env env) {
   return DefineClass(
       env, "NativeModel",
       {InstanceMethod<&ModelWrap::submit>("submit"), InstanceMethod<&ModelWrap::cancel>("cancel"),
-       InstanceMethod<&ModelWrap::info>("info"), InstanceMethod<&ModelWrap::stats>("stats"),
+       InstanceMethod<&ModelWrap::info>("info"), InstanceMethod<&ModelWrap::lanes>("lanes"),
+       InstanceMethod<&ModelWrap::stats>("stats"), InstanceMethod<&ModelWrap::scale>("scale"),
        InstanceMethod<&ModelWrap::close>("close")});
 }
 
@@ -170,19 +172,27 @@ Napi::Value ModelWrap::info(const Napi::CallbackInfo& info) {
     requireOpen(env);
     const ServedModel& model = *handle_;
     const Napi::Object out = toJs(env, model.loaded->signature()).As<Napi::Object>();
-    const Napi::Array lanes = Napi::Array::New(env, model.lanes.size());
-    for (std::size_t i = 0; i < model.lanes.size(); ++i) {
-      lanes.Set(static_cast<std::uint32_t>(i), model.lanes[i]->core().value_or(-1));
-    }
     const Limits& limits = model.queue.limits();
     const Napi::Array devices = Napi::Array::New(env, 1);
-    devices.Set(0U, Napi::String::New(env, model.device.name));
-    out.Set("engine", Napi::String::New(env, model.engine));
+    devices.Set(0U, Napi::String::New(env, model.origin.device.name));
+    out.Set("engine", Napi::String::New(env, model.origin.engine));
     out.Set("devices", devices);
     out.Set("batchable", limits.batchable);
     out.Set("maxBatch", static_cast<double>(limits.maxBatch));
-    out.Set("lanes", lanes);
     return out;
+  });
+}
+
+// lanes(): the core of each, -1 for one that is not pinned.
+Napi::Value ModelWrap::lanes(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return atEntry(env, [&]() -> Napi::Value {
+    requireOpen(env);
+    const Napi::Array cores = Napi::Array::New(env);
+    for (const Lane* lane : handle_->lanes.all()) {
+      cores.Set(cores.Length(), lane->core().value_or(-1));
+    }
+    return cores;
   });
 }
 
@@ -194,6 +204,31 @@ Napi::Value ModelWrap::stats(const Napi::CallbackInfo& info) {
     out.Set("queueDepth", static_cast<double>(handle_->queue.depth()));
     out.Set("inFlight", static_cast<double>(handle_->queue.running()));
     return out;
+  });
+}
+
+// scale({ lanes, cores }): a promise that settles when the model is on its new lanes.
+Napi::Value ModelWrap::scale(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return atEntry(env, [&]() -> Napi::Value {
+    requireOpen(env);
+    const Placement placement = toPlacement(info[0].As<Napi::Object>());
+    requireOpen(env);  // reading may have run the caller's code
+    const std::shared_ptr<Completion> completion = environment_->completion(env);
+    const auto [id, promise] = environment_->promise(env);
+    completion->expect(1);
+    environment_->scheduler().scale(
+        handle_.model(), placement, [completion, id](const Result<void>& scaled) {
+          completion->post([completion, id, scaled](Napi::Env js) {
+            completion->settled(1);
+            if (scaled.ok()) {
+              Environment::of(js).resolve(id, js.Undefined());
+            } else {
+              Environment::of(js).reject(id, toJsError(js, scaled.error()).Value());
+            }
+          });
+        });
+    return promise;
   });
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The handle of a loaded model that JS sees: submit, cancel, info, stats, close.
+// The handle of a loaded model that JS sees: submit, cancel, info, lanes, stats,
+// scale, close.
 // Threads: js, of the environment that loaded it. Collected without close(), it gives its share
 // back.
 #pragma once
@@ -32,7 +33,9 @@ class ModelWrap final : public Napi::ObjectWrap<ModelWrap> {
   Napi::Value submit(const Napi::CallbackInfo& info);
   Napi::Value cancel(const Napi::CallbackInfo& info);
   Napi::Value info(const Napi::CallbackInfo& info);
+  Napi::Value lanes(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
+  Napi::Value scale(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
   void requireOpen(Napi::Env env) const;
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/base/log.h"
+#include "native/scheduler/estimate.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/run.h"
@@ -25,6 +27,24 @@
 #include "native/scheduler/turns.h"
 
 namespace infer {
+namespace {
+
+std::int64_t rowsOf(const Requests& requests) {
+  std::int64_t rows = 0;
+  for (const auto& request : requests) {
+    rows += request->rows;
+  }
+  return rows;
+}
+
+// By the estimate once there is one: the time of a single run may have been that of whoever took
+// the core away meanwhile, and a model must not pay for that.
+TimeNs costOf(const RunEstimate& estimate, std::int64_t rows, TimeNs taken) {
+  const TimeNs expected = estimate.of(rows);
+  return expected == kNever ? taken : expected;
+}
+
+}  // namespace
 
 Lane::Lane(std::optional<int> core, const Clock& clock, const StartThread& start)
     : core_(core),
@@ -147,8 +167,9 @@ bool Lane::serveOne(const std::stop_token& stop, TimeNs& waitUntil) {
     next_ = turn->place + 1;
     const std::stop_callback forward(stop, [&batch] { batch.stop.request_stop(); });
     placed.reset();
+    const std::int64_t rows = rowsOf(batch.requests);
     runBatch(*model, batch, clock_);
-    turns_.charge(*share, clock_.now() - started);
+    turns_.charge(*share, costOf(model->estimate, rows, clock_.now() - started));
     return true;
   }
   return false;
@@ -156,9 +177,10 @@ bool Lane::serveOne(const std::stop_token& stop, TimeNs& waitUntil) {
 
 Measured Lane::measure(const ServedModel& model) const {
   Measured measured{.cost = model.estimate.cost()};
-  for (const Lane* lane : model.lanes) {
-    measured.idleLanes += lane != this && lane->idle_.load(std::memory_order_relaxed) ? 1 : 0;
-  }
+  model.lanes.any([&](const Lane& lane) {
+    measured.idleLanes += &lane != this && lane.idle_.load(std::memory_order_relaxed) ? 1 : 0;
+    return false;
+  });
   return measured;
 }
 
@@ -167,7 +189,7 @@ Measured Lane::measure(const ServedModel& model) const {
 void Lane::wakeOthers(const Models& placed) {
   for (const auto& [model, share] : placed) {
     if (model->queue.depth() > 0) {
-      std::ranges::any_of(model->lanes, [](Lane* lane) { return lane->wakeIfIdle(); });
+      wakeOne(*model);
     }
   }
 }

@@ -9,7 +9,6 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -25,9 +24,9 @@
 #include "native/engine/engine.h"
 #include "native/scheduler/estimate.h"
 #include "native/scheduler/lane.h"
+#include "native/scheduler/lane_pool.h"
 #include "native/scheduler/load_rules.h"
 #include "native/scheduler/node_copies.h"
-#include "native/scheduler/placement.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/run.h"
@@ -55,6 +54,10 @@ bool isBig(const ModelFile& file) {
   return !failure && size >= kBigFile;
 }
 
+std::size_t loadsAtOnce(const CpuBudget& budget) {
+  return static_cast<std::size_t>(std::max(budget.lanes, 1));
+}
+
 Error cannotLoad(const LoadSpec& spec, const std::exception& failure) {
   return {ErrorCode::kInternal, spec.file.path + ": cannot be loaded: " + failure.what(), {}};
 }
@@ -62,37 +65,19 @@ Error cannotLoad(const LoadSpec& spec, const std::exception& failure) {
 }  // namespace
 
 Scheduler::Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& clock,
-                     StartThread start)
-    : allowed_(std::move(allowed)),
-      budget_(std::move(budget)),
-      clock_(clock),
-      start_(std::move(start)),
-      bigLoads_(static_cast<std::size_t>(std::max(budget_.lanes, 1)), start_),
-      smallLoads_(static_cast<std::size_t>(std::max(budget_.lanes, 1)), start_),
-      desk_(1, start_),
-      frees_(1, start_) {
-  for (int i = 0; i < budget_.lanes; ++i) {
-    const std::optional<int> core =
-        budget_.pin ? std::optional(budget_.cores[static_cast<std::size_t>(i)]) : std::nullopt;
-    slots_.push_back(std::make_unique<Slot>(Slot{core, nullptr}));
-  }
-}
+                     const StartThread& start)
+    : clock_(clock),
+      lanes_(std::move(allowed), std::move(budget), clock, start),
+      bigLoads_(loadsAtOnce(lanes_.budget()), start),
+      smallLoads_(loadsAtOnce(lanes_.budget()), start),
+      desk_(1, start),
+      frees_(1, start) {}
 
 Scheduler::~Scheduler() {
   desk_.stop();  // the jobs of all four use the lanes
   bigLoads_.stop();
   smallLoads_.stop();
   frees_.stop();
-  for (const auto& slot : slots_) {
-    if (slot->lane) {
-      slot->lane->stop();
-    }
-  }
-  for (const auto& slot : slots_) {
-    if (slot->lane) {
-      slot->lane->join();
-    }
-  }
 }
 
 ModelHandle::ModelHandle(Scheduler& scheduler, std::shared_ptr<ServedModel> model)
@@ -184,10 +169,11 @@ void Scheduler::release(std::shared_ptr<ServedModel> model, std::function<void()
     freed();
     return;
   }
-  Loader::Job job = [model = std::move(model), freed = std::move(freed)]() mutable {
+  Loader::Job job = [this, model = std::move(model), freed = std::move(freed)]() mutable {
     fail(*model, model->queue.close(), {ErrorCode::kClosed, "the model was closed", {}});
-    for (Lane* lane : model->lanes) {
-      lane->remove(model.get());
+    {
+      const std::lock_guard lock(placing_);
+      move(model, {});
     }
     model.reset();  // frees it here, unless a run of abandoned requests is still in flight
     freed();
@@ -203,7 +189,7 @@ void Scheduler::submit(ServedModel& model, Requests requests, Where where) {
   const std::size_t taken = offered - requests.size();
   model.metrics.accepted(taken);
   if (taken > 0 && !(where == Where::kHere && runHere(model))) {
-    std::ranges::any_of(model.lanes, [](Lane* lane) { return lane->wakeIfIdle(); });
+    wakeOne(model);
   }
   answer(model, std::move(requests));
 }
@@ -249,6 +235,59 @@ void Scheduler::abandon(ServedModel& model, const ReplyChannel* channel) {
   }
 }
 
+void Scheduler::scale(std::shared_ptr<ServedModel> model, const Placement& placement,
+                      const Scaled& done) {
+  Loader::Job job = [this, model = std::move(model), placement, done] {
+    done(scaleNow(model, placement));
+  };
+  if (auto taken = frees_.run(job); !taken.ok()) {
+    done(std::move(taken).error());
+  }
+}
+
+Result<void> Scheduler::scaleNow(const std::shared_ptr<ServedModel>& model,
+                                 const Placement& placement) {
+  const std::lock_guard placing(placing_);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto isIt = [&model](const auto& item) { return item.second.model == model; };
+    if (std::ranges::none_of(entries_, isIt)) {
+      return Error{ErrorCode::kClosed, "the model was closed", {}};
+    }
+  }
+  try {
+    auto lanes = lanes_.choose(placement, model->lanes.all());
+    if (!lanes.ok()) {
+      return std::move(lanes).error();
+    }
+    move(model, lanes.value());
+    return {};
+  } catch (const std::exception& failure) {
+    return Error{
+        ErrorCode::kInternal, model->origin.path + ": cannot be scaled: " + failure.what(), {}};
+  }
+}
+
+// New lanes serve the model before anybody counts on them, and old ones until nobody does. Then it
+// may be that a request was left to one of those.
+void Scheduler::move(const std::shared_ptr<ServedModel>& model, const std::vector<Lane*>& to) {
+  const std::vector<Lane*> from = model->lanes.all();
+  for (Lane* lane : to) {
+    if (std::ranges::find(from, lane) == from.end()) {
+      lane->place(model);
+    }
+  }
+  model->lanes.set(to);
+  for (Lane* lane : from) {
+    if (std::ranges::find(to, lane) == to.end()) {
+      lane->remove(model.get());
+    }
+  }
+  if (model->queue.depth() > 0) {
+    wakeOne(*model);
+  }
+}
+
 Result<std::shared_ptr<ServedModel>> Scheduler::loadSafely(const LoadSpec& spec, Engine& engine) {
   try {
     return loadNow(spec, engine);
@@ -258,7 +297,7 @@ Result<std::shared_ptr<ServedModel>> Scheduler::loadSafely(const LoadSpec& spec,
 }
 
 Result<std::shared_ptr<ServedModel>> Scheduler::loadNow(const LoadSpec& spec, Engine& engine) {
-  auto lanes = lanesFor(spec.placement);
+  auto lanes = lanes_.choose(spec.placement);
   if (!lanes.ok()) {
     return std::move(lanes).error();
   }
@@ -268,7 +307,7 @@ Result<std::shared_ptr<ServedModel>> Scheduler::loadNow(const LoadSpec& spec, En
       cores.push_back(*core);
     }
   }
-  auto loaded = loadOnNodes(spec, engine, budget_.topology, cores);
+  auto loaded = loadOnNodes(spec, engine, lanes_.budget().topology, cores);
   if (!loaded.ok()) {
     return std::move(loaded).error();
   }
@@ -277,12 +316,10 @@ Result<std::shared_ptr<ServedModel>> Scheduler::loadNow(const LoadSpec& spec, En
   if (!limits.ok()) {
     return std::move(limits).error();
   }
-  auto served = std::make_shared<ServedModel>(std::move(model), std::string(engine.name()),
-                                              spec.device, limits.value());
-  served->lanes = std::move(lanes).value();
-  for (Lane* lane : served->lanes) {
-    lane->place(served);
-  }
+  const ModelOrigin origin{std::string(engine.name()), spec.device, spec.file.path};
+  auto served =
+      std::make_shared<ServedModel>(std::move(model), origin, limits.value(), lanes_.most());
+  move(served, lanes.value());
   return served;
 }
 
@@ -306,81 +343,6 @@ void Scheduler::finishLoad(const std::string& key, Result<std::shared_ptr<Served
       done(result.error());
     }
   }
-}
-
-Result<std::vector<Lane*>> Scheduler::lanesFor(const Placement& placement) {
-  const std::lock_guard lock(mutex_);
-  if (!placement.cores.empty()) {
-    return lanesOnCores(placement.cores);
-  }
-  const std::size_t wanted =
-      placement.lanes == 0 ? static_cast<std::size_t>(budget_.lanes) : placement.lanes;
-  if (wanted > std::max<std::size_t>(allowed_.size(), 1)) {
-    return Error{ErrorCode::kBadInput,
-                 "placement.lanes: expected at most the " + std::to_string(allowed_.size()) +
-                     " cores this process may use, got " + std::to_string(wanted),
-                 {}};
-  }
-  for (const int core : budget_.cores) {
-    const auto isCore = [core](const auto& slot) { return slot->core == core; };
-    if (slots_.size() < wanted && std::ranges::none_of(slots_, isCore)) {
-      slots_.push_back(
-          std::make_unique<Slot>(Slot{budget_.pin ? std::optional(core) : std::nullopt, nullptr}));
-    }
-  }
-  std::vector<Lane*> lanes;
-  for (Slot* slot : leastLoaded(wanted)) {
-    lanes.push_back(laneOf(*slot));
-  }
-  return lanes;
-}
-
-Result<std::vector<Lane*>> Scheduler::lanesOnCores(const std::vector<int>& cores) {
-  std::vector<Lane*> lanes;
-  for (const int core : cores) {
-    if (std::ranges::find(allowed_, core) == allowed_.end()) {
-      std::string known;
-      for (const int id : allowed_) {
-        known += (known.empty() ? "" : ", ") + std::to_string(id);
-      }
-      return Error{ErrorCode::kBadInput,
-                   "placement.cores: core " + std::to_string(core) +
-                       " is not one this process may use; it may use " + known,
-                   {}};
-    }
-    const auto isCore = [core](const auto& slot) { return slot->core == core; };
-    auto at = std::ranges::find_if(slots_, isCore);
-    if (at == slots_.end()) {
-      slots_.push_back(std::make_unique<Slot>(Slot{core, nullptr}));
-      at = std::prev(slots_.end());
-    }
-    lanes.push_back(laneOf(**at));
-  }
-  return lanes;
-}
-
-Lane* Scheduler::laneOf(Slot& slot) {
-  if (!slot.lane) {
-    slot.lane = std::make_unique<Lane>(slot.core, clock_, start_);
-  }
-  return slot.lane.get();
-}
-
-std::vector<Scheduler::Slot*> Scheduler::leastLoaded(std::size_t wanted) {
-  // The default lanes come first in slots_; lanes of explicitly asked cores only when those are not
-  // enough.
-  const std::size_t candidates = std::max(wanted, static_cast<std::size_t>(budget_.lanes));
-  std::vector<LaneLoad> loads;
-  for (std::size_t i = 0; i < std::min(candidates, slots_.size()); ++i) {
-    const Slot& slot = *slots_[i];
-    loads.push_back({.node = slot.core ? budget_.topology.nodeOf(*slot.core) : 0,
-                     .models = slot.lane ? slot.lane->modelCount() : 0});
-  }
-  std::vector<Slot*> slots;
-  for (const std::size_t at : chooseLanes(loads, wanted)) {
-    slots.push_back(slots_[at].get());
-  }
-  return slots;
 }
 
 }  // namespace infer

@@ -20,6 +20,7 @@
 #include "native/base/tensor.h"
 #include "native/engine/engine.h"
 #include "native/scheduler/lane.h"
+#include "native/scheduler/lane_pool.h"
 #include "native/scheduler/loader.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
@@ -27,11 +28,6 @@
 #include "native/scheduler/start_thread.h"
 
 namespace infer {
-
-struct Placement {
-  std::size_t lanes = 0;   // 0: every default lane
-  std::vector<int> cores;  // not empty: a lane on each of these, and `lanes` is ignored
-};
 
 struct LoadSpec {
   // Called on a loader thread: opening an engine's library takes a while.
@@ -77,7 +73,7 @@ class Scheduler {
   // `allowed`: every core this process may use; `budget`: the default lanes among them; `start`:
   // starts the threads.
   Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& clock,
-            StartThread start = startThread);
+            const StartThread& start = startThread);
   // Stops runs in flight where the engine can and joins lanes and loads. What is queued is dropped:
   // the last JS environment is gone.
   ~Scheduler();
@@ -108,7 +104,14 @@ class Scheduler {
   // Forgets every request of a channel: nothing is answered, and each counts as cancelled.
   static void abandon(ServedModel& model, const ReplyChannel* channel);
 
-  const CpuBudget& budget() const { return budget_; }
+  using Scaled = std::function<void(Result<void>)>;
+
+  // Places a loaded model anew, for all who share it. No request is lost: a lane that it leaves
+  // ends its run, and what is queued is served by the others. `done` is called as for load().
+  // Errors: kBadInput, kClosed when the last share was given back; the lanes are then as before.
+  void scale(std::shared_ptr<ServedModel> model, const Placement& placement, const Scaled& done);
+
+  const CpuBudget& budget() const { return lanes_.budget(); }
 
  private:
   friend class ModelHandle;
@@ -118,10 +121,6 @@ class Scheduler {
     std::shared_ptr<ServedModel> model;  // null while it loads
     std::size_t handles = 0;
     std::vector<Loaded> waiting;  // for the load to end
-  };
-  struct Slot {
-    std::optional<int> core;
-    std::unique_ptr<Lane> lane;  // made when first used
   };
 
   // What a load needs to know before it joins another or begins.
@@ -138,26 +137,20 @@ class Scheduler {
   bool runHere(ServedModel& model);
   Result<std::shared_ptr<ServedModel>> loadNow(const LoadSpec& spec, Engine& engine);
   void finishLoad(const std::string& key, Result<std::shared_ptr<ServedModel>> result);
-  Result<std::vector<Lane*>> lanesFor(const Placement& placement);
-  // The rest is called with mutex_ held.
-  Result<std::vector<Lane*>> lanesOnCores(const std::vector<int>& cores);
-  Lane* laneOf(Slot& slot);
-  std::vector<Slot*> leastLoaded(std::size_t wanted);
+  Result<void> scaleNow(const std::shared_ptr<ServedModel>& model, const Placement& placement);
+  static void move(const std::shared_ptr<ServedModel>& model, const std::vector<Lane*>& to);
 
-  const std::vector<int> allowed_;
-  const CpuBudget budget_;
   const Clock& clock_;
-  const StartThread start_;
+  std::mutex placing_;  // held while the lanes of a loaded model change; before mutex_
   std::mutex mutex_;
   std::map<std::string, Entry> entries_;  // guarded by mutex_; by what makes models the same
-  std::vector<std::unique_ptr<Slot>>
-      slots_;  // guarded by mutex_; lanes live as long as the scheduler
+  LanePool lanes_;
   // Last: their jobs use everything above. Each is a pool of its own, so that nothing waits behind
   // what takes much longer.
   Loader bigLoads_;
   Loader smallLoads_;
   Loader desk_;   // one thread that looks loads up, in order: it may have to open an engine first
-  Loader frees_;  // one thread
+  Loader frees_;  // one thread, which also scales
 };
 
 }  // namespace infer

@@ -10,6 +10,7 @@
 #include "native/base/error.h"
 #include "native/base/metrics.h"
 #include "native/base/request.h"
+#include "native/scheduler/lane.h"
 #include "native/scheduler/queue.h"
 
 namespace infer {
@@ -28,6 +29,10 @@ void count(Metrics& metrics, const Requests& requests) {
 }
 
 }  // namespace
+
+void wakeOne(const ServedModel& model) {
+  model.lanes.any([](Lane& lane) { return lane.wakeIfIdle(); });
+}
 
 Error lateInQueue() {
   return {

@@ -4,10 +4,10 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "native/base/clock.h"
 #include "native/base/error.h"
@@ -15,33 +15,41 @@
 #include "native/base/tensor.h"
 #include "native/engine/engine.h"
 #include "native/scheduler/estimate.h"
+#include "native/scheduler/lane_set.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 
 namespace infer {
 
-class Lane;
+struct ModelOrigin {
+  std::string engine;
+  Device device;
+  std::string path;  // of the model file
+};
 
 // Shared by the handles of the JS environments and by the lanes it is placed on: the last handle
 // takes it from the lanes, and a lane that is running it lets go only after its run.
 struct ServedModel {
-  ServedModel(std::shared_ptr<LoadedModel> loadedModel, std::string engineName, Device modelDevice,
-              const Limits& limits)
+  ServedModel(std::shared_ptr<LoadedModel> loadedModel, ModelOrigin from, const Limits& limits,
+              std::size_t mostLanes)
       : loaded(std::move(loadedModel)),
-        engine(std::move(engineName)),
-        device(std::move(modelDevice)),
+        origin(std::move(from)),
         queue(limits),
-        estimate(isPredictable(loaded->signature(), limits.batchable)) {}
+        estimate(isPredictable(loaded->signature(), limits.batchable)),
+        lanes(mostLanes) {}
 
   const std::shared_ptr<LoadedModel> loaded;
-  const std::string engine;
-  const Device device;
+  const ModelOrigin origin;
   Queue queue;
   Metrics metrics;
   RunEstimate estimate;
   std::atomic<TimeNs> hereFrom{0};  // relaxed; before, no run on a caller's thread
-  std::vector<Lane*> lanes;         // set once, before the first request; lanes outlive every model
+  LaneSet lanes;                    // set before the first request and by Scheduler::scale()
 };
+
+// Wakes one of its lanes, if one sleeps; those that do not will look for work by themselves.
+// thread: any.
+void wakeOne(const ServedModel& model);
 
 // The answer to a request whose deadline passed before a lane was free.
 Error lateInQueue();

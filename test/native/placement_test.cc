@@ -55,8 +55,9 @@ const check::Add kScheduler("a model with fewer lanes than there are stays on on
   first.placement.cores = {60000};
   const auto model = rig.load(both);
   const auto other = rig.load(first);
-  check::equal(model->lanes.size(), std::size_t{2}, "lanes");
-  check::that(std::ranges::find(model->lanes, other->lanes.front()) == model->lanes.end(),
+  const auto lanes = model->lanes.all();
+  check::equal(lanes.size(), std::size_t{2}, "lanes");
+  check::that(std::ranges::find(lanes, other->lanes.all().front()) == lanes.end(),
               "both lanes on the second node");
 });
 

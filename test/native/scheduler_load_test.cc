@@ -33,7 +33,7 @@ using infer::ErrorCode;
 using test::Rig;
 
 std::vector<infer::Lane*> lanesOf(const infer::ModelHandle& model) {
-  return model->lanes;
+  return model->lanes.all();
 }
 
 const check::Add kShared("two loads of a file share one model until the last release", [] {
@@ -289,7 +289,7 @@ const check::Add kPinned("runs happen on the cores that were asked for", [] {
     loaded.set_value(std::move(handle).value());
   });
   const auto model = loaded.get_future().get();
-  check::equal(model->lanes.front()->core().value_or(-1), core, "the lane's core");
+  check::equal(model->lanes.all().front()->core().value_or(-1), core, "the lane's core");
   infer::Requests requests;
   requests.push_back(test::makeRequest(inbox, 1, {}));
   scheduler.submit(*model, std::move(requests));
