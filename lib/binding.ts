@@ -54,6 +54,7 @@ export interface NativeStats {
   readonly inFlight: number;
   readonly batches: number;
   readonly rows: number;
+  readonly hungRuns: number;
   readonly queueSeconds: NativeHistogram;
   readonly runSeconds: NativeHistogram;
   readonly batchRows: NativeHistogram;

@@ -362,7 +362,7 @@ export const optionTable: readonly OptionRow[] = [
     defaultText: 'no limit',
     unit: 'ms',
     description:
-      'Deadline of a request, from the call of `predict()`; `timeoutMs` of the call overrides it.',
+      'Deadline of a request, from the call of `predict()`; `timeoutMs` of the call overrides it. A run that nobody waits for any more is told to stop, and one that does not loses its thread: see hung runs in docs/api.md.',
   },
   {
     key: 'limits.maxRows',

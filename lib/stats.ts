@@ -26,6 +26,8 @@ export interface ModelStats {
   readonly rows: number;
   /** Rows per batch; 0 before the first. */
   readonly meanBatch: number;
+  /** Runs that went on for 2 s after they were told to stop; see limits.timeoutMs in docs/options.md. */
+  readonly hungRuns: number;
   /** Seconds from acceptance to the start of the run. */
   readonly queueSeconds: Histogram;
   /** Seconds of each run of a batch. */
@@ -52,6 +54,7 @@ export function readStats(native: NativeStats): ModelStats {
     batches: native.batches,
     rows: native.rows,
     meanBatch: native.batches === 0 ? 0 : native.rows / native.batches,
+    hungRuns: native.hungRuns,
     queueSeconds: readHistogram(native.queueSeconds),
     runSeconds: readHistogram(native.runSeconds),
     batchRows: readHistogram(native.batchRows),

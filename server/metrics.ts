@@ -53,6 +53,12 @@ const modelMetrics: readonly ModelMetric[] = [
     read: stats => stats.inFlight,
   },
   {
+    name: 'inference_hung_runs_total',
+    type: 'counter',
+    help: 'Runs that did not end when they were told to, so that their thread was replaced.',
+    read: stats => stats.hungRuns,
+  },
+  {
     name: 'inference_queue_seconds',
     type: 'histogram',
     help: 'Time from acceptance to the start of the run.',

@@ -34,7 +34,8 @@ namespace {
 constexpr TimeNs kMostHere = 200'000;
 
 const SteadyClock& steadyClock() {
-  static const SteadyClock clock;
+  // Never destroyed: a lane's thread that was left to a hung run may ask while the process exits.
+  static const SteadyClock& clock = *std::make_unique<const SteadyClock>().release();
   return clock;
 }
 

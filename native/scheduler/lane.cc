@@ -7,11 +7,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "native/base/affinity.h"
@@ -24,6 +27,7 @@
 #include "native/scheduler/run.h"
 #include "native/scheduler/served_model.h"
 #include "native/scheduler/start_thread.h"
+#include "native/scheduler/tenure.h"
 #include "native/scheduler/turns.h"
 
 namespace infer {
@@ -46,11 +50,19 @@ TimeNs costOf(const RunEstimate& estimate, std::int64_t rows, TimeNs taken) {
 
 }  // namespace
 
-Lane::Lane(std::optional<int> core, const Clock& clock, const StartThread& start)
+Lane::Lane(std::optional<int> core, const Clock& clock, StartThread start,
+           std::function<void()> told)
     : core_(core),
       clock_(clock),
+      start_(std::move(start)),
+      told_(std::move(told)),
       models_(std::make_shared<const Models>()),
-      thread_(start([this](const std::stop_token& stop) { loop(stop); })) {
+      tenure_(std::make_shared<Tenure>()),
+      thread_(startLoop(tenure_, [this] {
+        pinned_ = settleIn();
+        settled_.count_down();
+        return true;
+      })) {
   settled_.wait();
 }
 
@@ -68,10 +80,52 @@ void Lane::stop() {
   wake_.notify_one();
 }
 
-void Lane::join() {
-  if (thread_.joinable()) {
-    thread_.join();
+void Lane::join(std::chrono::nanoseconds patience) {
+  left_.push_back({std::move(thread_), tenure_});
+  for (auto& [thread, tenure] : left_) {
+    if (!thread.joinable()) {
+      continue;
+    }
+    if (!tenure->waitForEnd(patience) && (tenure->isLost() || tenure->giveUp(kNever - 1))) {
+      thread.detach();
+    } else {
+      thread.join();
+    }
   }
+  left_.clear();
+}
+
+std::shared_ptr<ServedModel> Lane::replaceThread(TimeNs by) {
+  const auto next = std::make_shared<Tenure>();
+  std::promise<bool> decided;
+  // Started before the old one is given up: there may be no thread to be had.
+  std::jthread thread = startLoop(next, [this, go = decided.get_future().share()] {
+    const bool goes = go.get();
+    if (goes) {
+      settleIn();
+    }
+    return goes;
+  });
+  std::shared_ptr<ServedModel> model = tenure_->giveUp(by);
+  if (model) {
+    left_.push_back({std::exchange(thread_, std::move(thread)), std::exchange(tenure_, next)});
+  }
+  decided.set_value(model != nullptr);
+  return model;
+}
+
+std::size_t Lane::lostThreads() {
+  std::erase_if(left_, [](const Left& left) { return left.tenure->waitForEnd({}); });
+  return left_.size();
+}
+
+std::jthread Lane::startLoop(const std::shared_ptr<Tenure>& tenure, std::function<bool()> settle) {
+  return start_([this, tenure, settle = std::move(settle)](const std::stop_token& stop) {
+    if (settle()) {
+      loop(stop, *tenure);
+    }
+    tenure->ended();
+  });
 }
 
 void Lane::place(const std::shared_ptr<ServedModel>& model) {
@@ -105,30 +159,34 @@ bool Lane::wakeIfIdle() {
   return true;
 }
 
-void Lane::settleIn() {
+// Whether the thread could be pinned.
+bool Lane::settleIn() {
   nameThisThread(core_ ? "infer-lane-" + std::to_string(*core_) : "infer-lane");
-  if (core_) {
-    const Result<void> pinned = pinThisThread(*core_);
-    pinned_ = pinned.ok();
-    if (!pinned.ok()) {
-      Log::process().write({LogLevel::kWarn, "scheduler", pinned.error().message});
-    }
+  if (!core_) {
+    return false;
   }
-  settled_.count_down();
+  const Result<void> pinned = pinThisThread(*core_);
+  if (!pinned.ok()) {
+    Log::process().write({LogLevel::kWarn, "scheduler", pinned.error().message});
+  }
+  return pinned.ok();
 }
 
-void Lane::loop(const std::stop_token& stop) {
-  settleIn();
+void Lane::loop(const std::stop_token& stop, Tenure& tenure) {
   while (!stop.stop_requested()) {
     TimeNs waitUntil = kNever;
-    if (serveOne(stop, waitUntil)) {
-      continue;
+    Served served = serveOne(stop, tenure, waitUntil);
+    if (served == Served::kNothing) {
+      idle_.store(true);
+      waitUntil = kNever;
+      served = serveOne(stop, tenure, waitUntil);
+      if (served == Served::kNothing) {
+        turns_.rest();
+        sleep(waitUntil);
+      }
     }
-    idle_.store(true);
-    waitUntil = kNever;
-    if (!serveOne(stop, waitUntil)) {
-      turns_.rest();
-      sleep(waitUntil);
+    if (served == Served::kLost) {
+      return;
     }
     idle_.store(false);
   }
@@ -146,17 +204,16 @@ void Lane::findContenders(const Models& placed) {
   }
 }
 
-bool Lane::serveOne(const std::stop_token& stop, TimeNs& waitUntil) {
+Lane::Served Lane::serveOne(const std::stop_token& stop, Tenure& tenure, TimeNs& waitUntil) {
   std::shared_ptr<const Models> placed = models();
   findContenders(*placed);
   while (!contenders_.empty()) {
     const auto turn = contenders_.begin() + static_cast<std::ptrdiff_t>(turns_.next(contenders_));
     // Only the model that runs is held during its run, so that others can be freed meanwhile.
-    const auto [model, share] = (*placed)[turn->place];
+    const Placed chosen = (*placed)[turn->place];
     Taken batch;
-    const TimeNs started = clock_.now();
-    Queue::TakeResult taken = model->queue.take(batch, started, measure(*model));
-    fail(*model, std::move(taken.expired), lateInQueue());
+    Queue::TakeResult taken = chosen.model->queue.take(batch, clock_.now(), measure(*chosen.model));
+    fail(*chosen.model, std::move(taken.expired), lateInQueue());
     if (batch.requests.empty()) {
       waitUntil = std::min(waitUntil, taken.waitUntil);
       contenders_.erase(turn);  // it waits for more rows, and the others do not wait for it
@@ -165,14 +222,30 @@ bool Lane::serveOne(const std::stop_token& stop, TimeNs& waitUntil) {
     idle_.store(false);
     wakeOthers(*placed);
     next_ = turn->place + 1;
-    const std::stop_callback forward(stop, [&batch] { batch.stop.request_stop(); });
     placed.reset();
-    const std::int64_t rows = rowsOf(batch.requests);
-    runBatch(*model, batch, clock_);
-    turns_.charge(*share, costOf(model->estimate, rows, clock_.now() - started));
-    return true;
+    return runOne(chosen, batch, stop, tenure) ? Served::kBatch : Served::kLost;
   }
-  return false;
+  return Served::kNothing;
+}
+
+// False when the lane has given this thread up meanwhile, and may be gone.
+bool Lane::runOne(const Placed& chosen, Taken& batch, const std::stop_token& stop, Tenure& tenure) {
+  const Clock& clock = clock_;
+  const TimeNs started = clock.now();
+  const std::int64_t rows = rowsOf(batch.requests);
+  {
+    const std::stop_callback watch(batch.stop.get_token(), [&, this] {
+      tenure.toldToStop(clock.now(), chosen.model);
+      told_();
+    });
+    const std::stop_callback forward(stop, [&batch] { batch.stop.request_stop(); });
+    runBatch(*chosen.model, batch, clock);
+  }
+  if (!tenure.runEnded()) {
+    return false;
+  }
+  turns_.charge(*chosen.share, costOf(chosen.model->estimate, rows, clock.now() - started));
+  return true;
 }
 
 Measured Lane::measure(const ServedModel& model) const {

@@ -3,6 +3,7 @@
 #include "native/scheduler/lane_pool.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <iterator>
 #include <memory>
@@ -10,24 +11,46 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "native/base/clock.h"
 #include "native/base/cpu_budget.h"
 #include "native/base/error.h"
+#include "native/base/log.h"
 #include "native/scheduler/lane.h"
 #include "native/scheduler/placement.h"
+#include "native/scheduler/served_model.h"
 #include "native/scheduler/start_thread.h"
 
 namespace infer {
 
+namespace {
+
+// Each keeps its memory and takes its share of the core; more of them would only take more.
+constexpr std::size_t kMostLost = 4;
+
+void report(ServedModel& model, const Lane& lane, TimeNs after) {
+  constexpr TimeNs kMillisecond = 1'000'000;
+  const auto core = lane.core();
+  Log::process().write(
+      {LogLevel::kError, "scheduler",
+       model.origin.path + ": a run went on for " + std::to_string(after / kMillisecond) +
+           " ms after it was told to stop; its thread is left to it, and the lane" +
+           (core ? " of core " + std::to_string(*core) : "") + " goes on with a new one"});
+  model.metrics.hung();
+}
+
+}  // namespace
+
 LanePool::LanePool(std::vector<int> allowed, CpuBudget budget, const Clock& clock,
-                   StartThread start)
+                   ThreadRules rules)
     : allowed_(std::move(allowed)),
       budget_(std::move(budget)),
       clock_(clock),
-      start_(std::move(start)) {
+      rules_(std::move(rules)),
+      watchdog_(clock, rules_.start, [this] { return replaceHung(); }) {
   for (int i = 0; i < budget_.lanes; ++i) {
     const std::optional<int> core =
         budget_.pin ? std::optional(budget_.cores[static_cast<std::size_t>(i)]) : std::nullopt;
@@ -36,16 +59,59 @@ LanePool::LanePool(std::vector<int> allowed, CpuBudget budget, const Clock& cloc
 }
 
 LanePool::~LanePool() {
-  for (const auto& slot : slots_) {
-    if (slot->lane) {
-      slot->lane->stop();
+  watchdog_.stop();
+  const auto all = lanes();
+  for (Lane* lane : all) {
+    lane->stop();
+  }
+  const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(rules_.hungAfter);
+  for (Lane* lane : all) {
+    const std::chrono::nanoseconds left = end - std::chrono::steady_clock::now();
+    lane->join(std::max(left, std::chrono::nanoseconds::zero()));
+  }
+}
+
+TimeNs LanePool::replaceHung() {
+  const TimeNs now = clock_.now();
+  TimeNs next = kNever;
+  for (Lane* lane : lanes()) {
+    const TimeNs told = lane->toldAt();
+    if (told == kNever) {
+      continue;
+    }
+    if (now < told + rules_.hungAfter) {
+      next = std::min(next, told + rules_.hungAfter);
+    } else if (!replace(*lane, now - rules_.hungAfter)) {
+      next = std::min(next, now + rules_.hungAfter);
     }
   }
+  return next;
+}
+
+// False when it has to be tried again.
+bool LanePool::replace(Lane& lane, TimeNs by) {
+  if (lane.lostThreads() >= kMostLost) {
+    return false;
+  }
+  try {
+    if (const auto model = lane.replaceThread(by)) {
+      report(*model, lane, rules_.hungAfter);
+    }
+    return true;
+  } catch (const std::system_error&) {  // no thread is to be had
+    return false;
+  }
+}
+
+std::vector<Lane*> LanePool::lanes() {
+  std::vector<Lane*> all;
+  const std::lock_guard lock(mutex_);
   for (const auto& slot : slots_) {
     if (slot->lane) {
-      slot->lane->join();
+      all.push_back(slot->lane.get());
     }
   }
+  return all;
 }
 
 std::size_t LanePool::most() const {
@@ -109,7 +175,8 @@ Result<std::vector<Lane*>> LanePool::onCores(const std::vector<int>& cores) {
 
 Lane* LanePool::laneOf(Slot& slot) {
   if (!slot.lane) {
-    slot.lane = std::make_unique<Lane>(slot.core, clock_, start_);
+    slot.lane =
+        std::make_unique<Lane>(slot.core, clock_, rules_.start, [this] { watchdog_.poke(); });
   }
   return slot.lane.get();
 }

@@ -14,6 +14,7 @@
 #include "native/base/error.h"
 #include "native/scheduler/lane.h"
 #include "native/scheduler/start_thread.h"
+#include "native/scheduler/watchdog.h"
 
 namespace infer {
 
@@ -24,10 +25,10 @@ struct Placement {
 
 class LanePool {
  public:
-  // `allowed`: every core this process may use; `budget`: the default lanes among them; `start`:
-  // starts the threads.
-  LanePool(std::vector<int> allowed, CpuBudget budget, const Clock& clock, StartThread start);
-  // Stops runs in flight where the engine can and joins the lanes.
+  // `allowed`: every core this process may use; `budget`: the default lanes among them.
+  LanePool(std::vector<int> allowed, CpuBudget budget, const Clock& clock, ThreadRules rules);
+  // Stops runs in flight where the engine can and joins the lanes. A run that does not end in time
+  // keeps its thread and its model.
   ~LanePool();
   LanePool(const LanePool&) = delete;
   LanePool& operator=(const LanePool&) = delete;
@@ -47,6 +48,11 @@ class LanePool {
     std::unique_ptr<Lane> lane;  // made when first used
   };
 
+  // Lanes whose run should have ended go on with new threads. Returns when to look again. thread:
+  // the watchdog's.
+  TimeNs replaceHung();
+  bool replace(Lane& lane, TimeNs by);
+  std::vector<Lane*> lanes();
   // Called with mutex_ held.
   Result<std::vector<Lane*>> onCores(const std::vector<int>& cores);
   Lane* laneOf(Slot& slot);
@@ -55,9 +61,10 @@ class LanePool {
   const std::vector<int> allowed_;
   const CpuBudget budget_;
   const Clock& clock_;
-  const StartThread start_;
+  const ThreadRules rules_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Slot>> slots_;  // guarded by mutex_; lanes live as long as this
+  Watchdog watchdog_;                         // last: it uses the lanes
 };
 
 }  // namespace infer

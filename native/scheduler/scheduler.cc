@@ -65,13 +65,13 @@ Error cannotLoad(const LoadSpec& spec, const std::exception& failure) {
 }  // namespace
 
 Scheduler::Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& clock,
-                     const StartThread& start)
+                     const ThreadRules& rules)
     : clock_(clock),
-      lanes_(std::move(allowed), std::move(budget), clock, start),
-      bigLoads_(loadsAtOnce(lanes_.budget()), start),
-      smallLoads_(loadsAtOnce(lanes_.budget()), start),
-      desk_(1, start),
-      frees_(1, start) {}
+      lanes_(std::move(allowed), std::move(budget), clock, rules),
+      bigLoads_(loadsAtOnce(lanes_.budget()), rules.start),
+      smallLoads_(loadsAtOnce(lanes_.budget()), rules.start),
+      desk_(1, rules.start),
+      frees_(1, rules.start) {}
 
 Scheduler::~Scheduler() {
   desk_.stop();  // the jobs of all four use the lanes

@@ -70,10 +70,9 @@ class ModelHandle {
 
 class Scheduler {
  public:
-  // `allowed`: every core this process may use; `budget`: the default lanes among them; `start`:
-  // starts the threads.
+  // `allowed`: every core this process may use; `budget`: the default lanes among them.
   Scheduler(std::vector<int> allowed, CpuBudget budget, const Clock& clock,
-            const StartThread& start = startThread);
+            const ThreadRules& rules = {});
   // Stops runs in flight where the engine can and joins lanes and loads. What is queued is dropped:
   // the last JS environment is gone.
   ~Scheduler();

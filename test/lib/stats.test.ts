@@ -35,6 +35,7 @@ t.test('a new model has counted nothing', async t => {
     batches: 0,
     rows: 0,
     meanBatch: 0,
+    hungRuns: 0,
   });
   t.same(model.stats().errors, {});
 });

@@ -25,7 +25,7 @@
 
 namespace test {
 
-Rig::Rig(int lanes, Time time, infer::StartThread start) {
+Rig::Rig(int lanes, Time time, const infer::ThreadRules& rules) {
   const std::vector<int> cores = {0, 1, 2, 3};
   const infer::CpuBudget budget{.cores = cores,
                                 .quota = std::numeric_limits<double>::infinity(),
@@ -34,7 +34,7 @@ Rig::Rig(int lanes, Time time, infer::StartThread start) {
                                 .reason = ""};
   const infer::Clock& shown =
       time == Time::kTest ? static_cast<const infer::Clock&>(clock) : realClock;
-  scheduler = std::make_unique<infer::Scheduler>(cores, budget, shown, std::move(start));
+  scheduler = std::make_unique<infer::Scheduler>(cores, budget, shown, rules);
 }
 
 infer::LoadSpec Rig::spec(const std::string& file) const {

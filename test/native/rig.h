@@ -28,8 +28,7 @@ class Rig {
  public:
   // `lanes` lanes that are not pinned, on four allowed cores; the test clock, or real time.
   enum class Time : std::uint8_t { kTest, kReal };
-  explicit Rig(int lanes = 1, Time time = Time::kTest,
-               infer::StartThread start = infer::startThread);
+  explicit Rig(int lanes = 1, Time time = Time::kTest, const infer::ThreadRules& rules = {});
 
   // For a model of batches of up to 32 rows.
   infer::LoadSpec spec(const std::string& file = fixture("affine.onnx")) const;

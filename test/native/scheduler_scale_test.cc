@@ -178,8 +178,9 @@ const check::Add kRefused("a placement that cannot be is refused and changes not
 
 const check::Add kNoThread("a lane that cannot be started leaves the model where it is", [] {
   test::Threads threads(100);
-  Rig rig(1, Rig::Time::kTest, threads.starter());
+  Rig rig(1, Rig::Time::kTest, {.start = threads.starter()});
   const auto model = loadOn(rig, 1);
+  check::that(scale(rig, model, {.lanes = 1, .cores = {}}).ok(), "a thread that scales");
   threads.allow(0);
   check::failed(scale(rig, model, {.lanes = 2, .cores = {}}), ErrorCode::kInternal,
                 "cannot be scaled");

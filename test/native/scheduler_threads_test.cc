@@ -47,7 +47,7 @@ const std::vector<NoThreadCase> kNoThread = {
 
 const check::AddEach kNoThreads(kNoThread, [](const NoThreadCase& row) {
   Threads threads(row.left);
-  Rig rig(1, Rig::Time::kTest, threads.starter());
+  Rig rig(1, Rig::Time::kTest, {.start = threads.starter()});
   check::failed(rig.tryLoad(rig.spec()), ErrorCode::kInternal, row.message);
   check::equal(rig.stage->live(), std::size_t{0}, "models");
   threads.allow(kPlenty);
@@ -59,7 +59,7 @@ const check::AddEach kNoThreads(kNoThread, [](const NoThreadCase& row) {
 
 const check::Add kFree("a model is freed also when no more thread can be started", [] {
   Threads threads(kPlenty);
-  Rig rig(1, Rig::Time::kTest, threads.starter());
+  Rig rig(1, Rig::Time::kTest, {.start = threads.starter()});
   auto model = rig.load();
   threads.allow(0);
   Rig::release(model);

@@ -98,6 +98,15 @@ void Stage::letOneRunGo() {
   changed_.notify_all();
 }
 
+void Stage::hangRuns(std::size_t runs) {
+  {
+    const std::lock_guard lock(mutex_);
+    hangs_ = runs;
+    hanging_ = runs > 0;
+  }
+  changed_.notify_all();
+}
+
 void Stage::holdLoads(bool hold) {
   {
     const std::lock_guard lock(mutex_);
@@ -181,6 +190,10 @@ Result<Outputs> Stage::run(std::size_t model, const infer::Batch& inputs,
                      .model = model,
                      .shape = inputs.inputs.front().shape});
     changed_.notify_all();
+    if (hangs_ > 0) {
+      --hangs_;
+      changed_.wait(lock, [this] { return !hanging_; });
+    }
     changed_.wait(lock, stop, [this] { return !runsHeld_ || permits_ > 0; });
     if (stop.stop_requested()) {
       ++stops_;

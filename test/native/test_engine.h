@@ -48,6 +48,8 @@ class Stage {
   // Runs (loads) that begin afterwards wait until they are let go; a run also ends when stopped.
   void holdRuns(bool hold);
   void letOneRunGo();
+  // The next `runs` that begin go on, whatever they are told, until this is called with 0.
+  void hangRuns(std::size_t runs);
   void holdLoads(bool hold);
   void failLoads(std::optional<infer::Error> error);
 
@@ -77,6 +79,8 @@ class Stage {
   std::condition_variable_any changed_;
   bool runsHeld_ = false;
   std::size_t permits_ = 0;  // held runs that may go
+  std::size_t hangs_ = 0;    // runs that will hang
+  bool hanging_ = false;
   bool loadsHeld_ = false;
   std::optional<infer::Error> loadError_;
   std::vector<std::vector<int>> loadCores_;
