@@ -12,12 +12,14 @@ import { mustRun, root } from '../../tools/native_tests.mjs';
 const here = dirname(fileURLToPath(import.meta.url));
 const compiled = join(root, 'dist', 'test', 'lifecycle', 'program.js');
 const folder = join(root, 'build', 'asan'); // stands in for the package: node-gyp-build looks below it
-const longestMs = 60_000;
+const stressSeconds = process.argv[2] ?? '5'; // of everything at once: "npm run test:asan 300" for the long one
+const longestMs = 60_000 + 1000 * Number(stressSeconds);
 
 const programs = [
   { name: 'workers ended at work' },
   { name: 'workers ended during their loads' },
   { name: 'workers alone with the addon' },
+  { name: 'everything at once', more: stressSeconds },
   { name: 'loaded and idle' },
   { name: 'answered and idle' },
   { name: 'ended with requests pending' },
@@ -62,8 +64,9 @@ function build() {
 }
 
 /** Whether the program ended as it should, and what it wrote if not. */
-function runProgram({ name, leaks = true, status = 0 }) {
-  const child = underAsan(['--expose-gc', compiled, name], leaks);
+function runProgram({ name, more, leaks = true, status = 0 }) {
+  const args = more === undefined ? [name] : [name, more];
+  const child = underAsan(['--expose-gc', compiled, ...args], leaks);
   const reported = /(Address|Leak)Sanitizer/.test(child.stderr);
   if (child.status === status && !reported) return true;
   console.log(`status ${child.status}, signal ${child.signal}\n${child.stdout}${child.stderr}`);

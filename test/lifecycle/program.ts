@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { loadModel, type Model } from '../../lib/index.js';
 import { fixture, until } from '../helpers.js';
 import { isRow, spinRow } from './spin.js';
-import { startWorker, terminateWorkers } from './threads.js';
+import { startWorker, stressWorkers, terminateWorkers } from './threads.js';
 
 const spin = () => loadModel(fixture('spin_batch.onnx'));
 
@@ -125,6 +125,10 @@ const programs: { readonly [name: string]: () => Promise<void> } = {
   'a handle that is collected': collected,
   'a handle that is collected while it works': collectedBusy,
   'workers alone with the addon': workersOnly,
+  'everything at once': async () => {
+    const { answered, refused } = await stressWorkers(8, Number(process.argv[3] ?? 5));
+    console.log(`${answered} right answers, ${refused} refused`);
+  },
   'workers ended during their loads': async () => {
     const { shared } = await terminateWorkers('load', Number(process.argv[3] ?? 10));
     await shared.close();

@@ -5,16 +5,35 @@ import { Worker } from 'node:worker_threads';
 import { loadModel, type Model } from '../../lib/index.js';
 import { fixture } from '../helpers.js';
 import { isRow, spinRow } from './spin.js';
+import type { Tally } from './stress.js';
 import type { Task } from './worker.js';
 
 /** Starts a worker on one task of worker.ts. */
-export function startWorker(name: Task['name'], mark = 0): Worker {
-  const task: Task = { name, mark };
+export function startWorker(name: Task['name'], mark = 0, seconds = 0): Worker {
+  const task: Task = { name, mark, seconds };
   return new Worker(new URL('./worker.js', import.meta.url), {
     workerData: task,
     execArgv: [], // without the hooks of a test runner, which slow its start down a lot
     env: { ...process.env, NODE_OPTIONS: '' },
   });
+}
+
+/**
+ * Lets environments do everything at random at the same time.
+ * @param environments  worker threads.
+ * @throws              the first wrong answer or unexpected error of any.
+ */
+export async function stressWorkers(environments: number, seconds: number): Promise<Tally> {
+  const workers = Array.from({ length: environments }, (_, i) =>
+    startWorker('stress', i + 1, seconds),
+  );
+  const exits = workers.map(worker => once(worker, 'exit'));
+  const tallies = (await Promise.all(workers.map(worker => once(worker, 'message')))) as [Tally][];
+  await Promise.all(exits);
+  return {
+    answered: tallies.reduce((sum, [{ answered }]) => sum + answered, 0),
+    refused: tallies.reduce((sum, [{ refused }]) => sum + refused, 0),
+  };
 }
 
 /** Predicts until told to stop, alternating between two models; resolves to the number of right answers. */

@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { loadModel } from '../../lib/index.js';
 import { fixture } from '../helpers.js';
 import { isRow, spinRow } from './spin.js';
+import { doEverything } from './stress.js';
 
 const rowsPerSharer = 40;
 
@@ -61,17 +62,23 @@ async function fail(): Promise<void> {
   await model.close();
 }
 
-const tasks = { flood, share, load, exit, fail };
+/** Does everything at random for `seconds` and reports what happened. */
+async function stress(seed: number, seconds = 1): Promise<void> {
+  tell(await doEverything(seed, seconds));
+}
+
+const tasks = { flood, share, load, exit, fail, stress };
 
 /** What a worker of these tests is given. */
 export interface Task {
   readonly name: keyof typeof tasks;
   readonly mark: number;
+  readonly seconds?: number;
 }
 
 export { rowsPerSharer };
 
 if (parentPort !== null) {
-  const { name, mark } = workerData as Task;
-  await tasks[name](mark);
+  const { name, mark, seconds } = workerData as Task;
+  await tasks[name](mark, seconds);
 }
