@@ -278,7 +278,7 @@ export const optionTable: readonly OptionRow[] = [
     defaultText: '32; 1 when the axes 0 of the model are not one free axis',
     unit: 'rows',
     description:
-      'The most rows of several requests that are run together; a larger single request runs alone. Above 1, it also says that axis 0 is the batch axis where the file names it differently. A model whose rows depend on each other along axis 0 (a mean or a softmax over the batch, say) needs 1: with more, an answer would depend on the requests of others.',
+      'The most rows of one run. Rows of several requests are run together; a larger request is run in parts, which may share runs with others, and is answered when all of them are there. Above 1, it also says that axis 0 is the batch axis where the file names it differently. A model whose rows depend on each other along axis 0 (a mean or a softmax over the batch, say) needs 1: with more, an answer would depend on the requests of others.',
   },
   {
     key: 'batching.maxDelayUs',

@@ -30,6 +30,8 @@ class ReplyChannel {
   virtual void deliver(std::vector<Reply> replies) = 0;
 };
 
+struct Whole;  // native/scheduler/parts.h
+
 struct Request {
   std::uint64_t id = 0;  // unique within its channel
   // Shared by every request of an environment and the environment itself: a worker may end while
@@ -40,6 +42,10 @@ struct Request {
   TimeNs deadline = kNever;
   TimeNs arrived = 0;  // set by the queue
   Shape tail;  // every axis of every input but axis 0: requests with equal tails can share a batch
+  // Of a request with more rows than a run takes: what its parts share, null until the first is
+  // taken, and how many of the caller's rows come before the rows of this one.
+  std::shared_ptr<Whole> whole;
+  std::int64_t offset = 0;
   // Answered before its run ended (cancelled or late); guarded by the mutex of its queue.
   bool abandoned = false;
   Result<Outputs> result =

@@ -2,6 +2,7 @@
 // Row-wise concatenation and its reverse.
 #include "native/scheduler/batch.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -19,33 +20,19 @@
 namespace infer {
 namespace {
 
-Tensor concatenate(std::span<const std::unique_ptr<Request>> requests, std::size_t input) {
-  const Tensor& first = requests.front()->inputs[input];
-  Tensor joined{.type = first.type, .shape = first.shape, .bytes = {}, .strings = {}};
-  joined.shape[0] = 0;
-  std::size_t bytes = 0;
-  for (const auto& request : requests) {
-    joined.shape[0] += request->inputs[input].shape[0];
-    bytes += request->inputs[input].bytes.size();
+// A large answer gets memory of its own; see kOwnSliceBytes.
+Tensor takeAnswer(Tensor& whole, std::int64_t offset, std::int64_t rows) {
+  Tensor part = takeRows(whole, offset, rows);
+  if (part.bytes.size() >= kOwnSliceBytes) {
+    Bytes own = Bytes::allocate(part.bytes.size());
+    std::memcpy(own.data(), part.bytes.data(), own.size());
+    part.bytes = std::move(own);
   }
-  if (joined.type == ElementType::kString) {
-    for (const auto& request : requests) {
-      const auto& strings = request->inputs[input].strings;
-      joined.strings.insert(joined.strings.end(), strings.begin(), strings.end());
-    }
-    return joined;
-  }
-  joined.bytes = Bytes::allocate(bytes);
-  std::byte* to = joined.bytes.data();
-  for (const auto& request : requests) {
-    const Bytes& from = request->inputs[input].bytes;
-    std::memcpy(to, from.data(), from.size());
-    to += from.size();
-  }
-  return joined;
+  return part;
 }
 
-// Takes `rows` rows of `whole` from row `offset` on; strings are moved out.
+}  // namespace
+
 Tensor takeRows(Tensor& whole, std::int64_t offset, std::int64_t rows) {
   const auto total = static_cast<std::size_t>(whole.shape[0]);
   const auto from = static_cast<std::size_t>(offset);
@@ -62,15 +49,32 @@ Tensor takeRows(Tensor& whole, std::int64_t offset, std::int64_t rows) {
   }
   const std::size_t perRow = total == 0 ? 0 : whole.bytes.size() / total;
   part.bytes = whole.bytes.slice(from * perRow, count * perRow);
-  if (part.bytes.size() >= kOwnSliceBytes) {
-    Bytes own = Bytes::allocate(part.bytes.size());
-    std::memcpy(own.data(), part.bytes.data(), own.size());
-    part.bytes = std::move(own);
-  }
   return part;
 }
 
-}  // namespace
+Tensor joinRows(std::span<const Tensor* const> pieces) {
+  const Tensor& first = *pieces.front();
+  Tensor joined{.type = first.type, .shape = first.shape, .bytes = {}, .strings = {}};
+  joined.shape[0] = 0;
+  std::size_t bytes = 0;
+  for (const Tensor* piece : pieces) {
+    joined.shape[0] += piece->shape[0];
+    bytes += piece->bytes.size();
+  }
+  if (joined.type == ElementType::kString) {
+    for (const Tensor* piece : pieces) {
+      joined.strings.insert(joined.strings.end(), piece->strings.begin(), piece->strings.end());
+    }
+    return joined;
+  }
+  joined.bytes = Bytes::allocate(bytes);
+  std::byte* to = joined.bytes.data();
+  for (const Tensor* piece : pieces) {
+    std::memcpy(to, piece->bytes.data(), piece->bytes.size());
+    to += piece->bytes.size();
+  }
+  return joined;
+}
 
 Batch pack(std::span<const std::unique_ptr<Request>> requests) {
   Batch batch;
@@ -84,14 +88,17 @@ Batch pack(std::span<const std::unique_ptr<Request>> requests) {
   }
   const std::size_t inputs = requests.front()->inputs.size();
   batch.inputs.reserve(inputs);
+  std::vector<const Tensor*> pieces(requests.size());
   for (std::size_t i = 0; i < inputs; ++i) {
-    batch.inputs.push_back(concatenate(requests, i));
+    std::ranges::transform(requests, pieces.begin(),
+                           [i](const auto& request) { return &request->inputs[i]; });
+    batch.inputs.push_back(joinRows(pieces));
   }
   return batch;
 }
 
 Result<void> split(Outputs outputs, std::span<const std::unique_ptr<Request>> requests) {
-  if (requests.size() == 1) {
+  if (requests.size() == 1 && !requests.front()->whole) {
     requests.front()->result = std::move(outputs);
     return {};
   }
@@ -113,7 +120,7 @@ Result<void> split(Outputs outputs, std::span<const std::unique_ptr<Request>> re
     Outputs part;
     part.reserve(outputs.size());
     for (Tensor& whole : outputs) {
-      part.push_back(takeRows(whole, offset, request->rows));
+      part.push_back(takeAnswer(whole, offset, request->rows));
     }
     request->result = std::move(part);
     offset += request->rows;

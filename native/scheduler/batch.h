@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 
 #include "native/base/error.h"
 #include "native/base/request.h"
+#include "native/base/tensor.h"
 
 namespace infer {
 
@@ -16,13 +18,20 @@ namespace infer {
 // outputs of its whole batch alive; smaller ones share the batch's buffer until JS has copied them.
 inline constexpr std::size_t kOwnSliceBytes = std::size_t{256} * 1024;
 
+// `rows` rows of `whole` from row `offset` on. Bytes are shared, strings are moved out.
+Tensor takeRows(Tensor& whole, std::int64_t offset, std::int64_t rows);
+
+// Tensors that agree in every axis but axis 0, one after the other in one of their own.
+Tensor joinRows(std::span<const Tensor* const> pieces);
+
 // `requests` agree in element types and in every axis but axis 0 (the policy's tail). Of a single
 // request the inputs are moved out without a copy; of several they are copied and stay where they
 // are.
 Batch pack(std::span<const std::unique_ptr<Request>> requests);
 
-// Sets the result of each request to its rows of `outputs`. Of several requests, fails with
-// kEngineFailed and sets nothing when axis 0 of an output is not the number of rows that went in.
+// Sets the result of each request to its rows of `outputs`. Of several requests, and of a part of
+// one, fails with kEngineFailed and sets nothing when axis 0 of an output is not the number of rows
+// that went in.
 Result<void> split(Outputs outputs, std::span<const std::unique_ptr<Request>> requests);
 
 }  // namespace infer

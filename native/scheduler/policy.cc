@@ -7,18 +7,20 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "native/base/clock.h"
 
 namespace infer {
 namespace {
 
-// Latest moment at which a batch with this deadline still has half of its remaining time for the
-// run.
-TimeNs latestStart(const QueuedItem& item) {
+// Latest moment at which a batch with this deadline still has half of the time left that a full run
+// does not need.
+TimeNs latestStart(const QueuedItem& item, TimeNs fullRun) {
   return item.deadline == kNever
              ? kNever
-             : item.arrived + std::max<TimeNs>(item.deadline - item.arrived, 0) / 2;
+             : item.arrived + std::max<TimeNs>(item.deadline - item.arrived - fullRun, 0) / 2;
 }
 
 // Two lanes with half the rows each are done in this share of one lane's time, or sharing does not
@@ -57,60 +59,106 @@ TimeNs worthWaitingUntil(std::int64_t rows, TimeNs last, TimeNs now,
   return last + 2 * gap;
 }
 
-// Rows of the items that could share a batch with the oldest.
-std::int64_t rowsLikeHead(std::span<const QueuedItem> items) {
+// Rows of the items that could share a batch with `head`.
+std::int64_t rowsLike(std::span<const QueuedItem> items, const QueuedItem& head) {
   std::int64_t rows = 0;
   for (const QueuedItem& item : items) {
-    rows += std::ranges::equal(item.tail, items.front().tail) ? item.rows : 0;
+    rows += std::ranges::equal(item.tail, head.tail) ? item.rows : 0;
   }
   return rows;
+}
+
+// The batch that one item leads, as far as it can be filled now.
+struct Gathered {
+  Decision decision;
+  std::int64_t rows = 0;
+  bool full = false;      // nothing that could come would join
+  TimeNs start = kNever;  // what is in it should not wait beyond
+  TimeNs last = 0;        // when its youngest arrived
+};
+
+Gathered gather(std::span<const QueuedItem> items, std::size_t first, const Limits& limits,
+                const std::optional<Measured>& measured) {
+  const QueuedItem& head = items[first];
+  const bool sharing = measured && measured->idleLanes > 0;
+  const std::int64_t most =
+      sharing ? fairShare(rowsLike(items.subspan(first), head), limits, measured) : limits.maxBatch;
+  const TimeNs fullRun =
+      measured && measured->cost.known ? measured->cost.of(limits.maxBatch) : TimeNs{0};
+  Gathered batch{.decision = {.take = {first}, .part = head.rows > limits.maxBatch ? most : 0},
+                 .rows = head.rows,
+                 .full = head.rows >= most,
+                 .start = std::min(head.arrived + limits.maxDelay, latestStart(head, fullRun)),
+                 .last = head.arrived};
+  for (std::size_t at = first + 1; at < items.size() && !batch.full; ++at) {
+    const QueuedItem& item = items[at];
+    if (!std::ranges::equal(item.tail, head.tail)) {
+      continue;
+    }
+    batch.full = batch.rows + item.rows >= most;
+    if (batch.rows + item.rows > most) {
+      if (item.rows > limits.maxBatch) {
+        batch.decision.take.push_back(at);
+        batch.decision.part = most - batch.rows;
+      }
+      break;
+    }
+    batch.rows += item.rows;
+    batch.start = std::min(batch.start, latestStart(item, fullRun));
+    batch.last = item.arrived;
+    batch.decision.take.push_back(at);
+  }
+  return batch;
+}
+
+// The same with a time in waitUntil where it had better wait for more.
+Decision decideFor(std::span<const QueuedItem> items, std::size_t first, const Limits& limits,
+                   TimeNs now, const std::optional<Measured>& measured) {
+  Gathered batch = gather(items, first, limits, measured);
+  if (limits.maxDelay == 0 || batch.full || batch.start <= now) {
+    return std::move(batch.decision);
+  }
+  const TimeNs worth =
+      worthWaitingUntil(batch.rows, batch.last, now, limits.alwaysDelay ? std::nullopt : measured);
+  if (const TimeNs start = std::min(batch.start, worth); start > now) {
+    batch.decision.waitUntil = start;
+  }
+  return std::move(batch.decision);
 }
 
 }  // namespace
 
 Decision decide(std::span<const QueuedItem> items, const Limits& limits, TimeNs now,
                 const std::optional<Measured>& measured) {
-  Decision decision;
   if (items.empty()) {
-    return decision;
+    return {};
   }
-  decision.take.push_back(0);
   if (!limits.batchable) {
+    return {.take = {0}, .part = 0, .waitUntil = kNever};
+  }
+  Decision decision = decideFor(items, 0, limits, now, measured);
+  if (decision.waitUntil == kNever) {
     return decision;
   }
-  const bool sharing = measured && measured->idleLanes > 0;
-  const std::int64_t most =
-      sharing ? fairShare(rowsLikeHead(items), limits, measured) : limits.maxBatch;
-  const QueuedItem& head = items.front();
-  std::int64_t rows = head.rows;
-  TimeNs start =
-      limits.maxDelay > 0 ? std::min(head.arrived + limits.maxDelay, latestStart(head)) : now;
-  TimeNs last = head.arrived;
-  bool full = rows >= most;
-  for (std::size_t at = 1; at < items.size() && !full; ++at) {
-    const QueuedItem& item = items[at];
-    if (!std::ranges::equal(item.tail, head.tail)) {
-      continue;
+  // The oldest waits for more of its shape: meanwhile the lane is there for others.
+  TimeNs wake = kNever;
+  std::vector<bool> waits(items.size());
+  for (std::size_t first = 0; first < items.size();) {
+    for (const std::size_t at : decision.take) {
+      waits[at] = true;
     }
-    if (rows + item.rows > most) {
-      full = true;
-      break;
+    wake = std::min(wake, decision.waitUntil);
+    while (first < items.size() && waits[first]) {
+      ++first;
     }
-    rows += item.rows;
-    start = std::min(start, latestStart(item));
-    last = item.arrived;
-    decision.take.push_back(at);
-    full = rows >= most;
+    if (first < items.size()) {
+      decision = decideFor(items, first, limits, now, measured);
+      if (decision.waitUntil == kNever) {
+        return decision;
+      }
+    }
   }
-  if (!full && start > now) {
-    start = std::min(
-        start, worthWaitingUntil(rows, last, now, limits.alwaysDelay ? std::nullopt : measured));
-  }
-  if (!full && start > now) {
-    decision.take.clear();
-    decision.waitUntil = start;
-  }
-  return decision;
+  return {.take = {}, .part = 0, .waitUntil = wake};
 }
 
 }  // namespace infer

@@ -17,7 +17,7 @@ namespace infer {
 
 struct Limits {
   bool batchable = true;      // false: one request a run
-  std::int64_t maxBatch = 1;  // rows of one run; a larger request runs alone
+  std::int64_t maxBatch = 1;  // rows of one run; a larger request is run in parts
   TimeNs maxDelay = 0;        // upper bound of waiting for more rows
   bool alwaysDelay = false;   // wait for maxDelay whether it pays or not, as other servers do
   // What may wait; an empty queue takes any one request.
@@ -36,6 +36,7 @@ struct QueuedItem {
 
 struct Decision {
   std::vector<std::size_t> take;  // positions, ascending; empty: take nothing now
+  std::int64_t part = 0;          // rows of the last one that are taken; 0: all of it
   TimeNs waitUntil = kNever;  // when to ask again if nothing arrives; kNever: only an arrival helps
 };
 
@@ -50,17 +51,19 @@ struct Measured {
 };
 
 // What a free lane does with `items` (oldest first, none expired at `now`):
-// - the oldest request always leads the next batch, so nothing starves;
+// - the oldest request leads the next batch, so nothing starves; while it waits for more rows, the
+//   oldest of another tail does;
 // - younger ones with the same tail join it in order until maxBatch rows are reached; the first
-// that
-//   does not fit ends the batch, so that order is kept among requests of one shape;
+//   that does not fit ends the batch, so that order is kept among requests of one shape;
+// - a request of more than maxBatch rows gives as many of them as fit and stays where it is with
+// the
+//   rest; no other request is divided;
 // - a batch leaves an equal share to each idle lane where that makes all of it faster, which is so
 //   when the time of a run lies in its rows rather than in its base;
 // - an incomplete batch waits for at most maxDelay from the arrival of its oldest request, not
-// beyond
-//   the half of what is left to the earliest deadline in it, and only while waiting pays: while the
-//   next row is expected to cost those that wait less than it saves by not needing a run of its
-//   own.
+//   beyond the half of what the earliest deadline in it leaves beside a full run, and only while
+//   waiting pays: while the next row is expected to cost those that wait less than it saves by not
+//   needing a run of its own.
 Decision decide(std::span<const QueuedItem> items, const Limits& limits, TimeNs now,
                 const std::optional<Measured>& measured = std::nullopt);
 

@@ -21,9 +21,20 @@
 #include "native/base/request.h"
 #include "native/scheduler/admission.h"
 #include "native/scheduler/estimate.h"
+#include "native/scheduler/parts.h"
 #include "native/scheduler/policy.h"
 
 namespace infer {
+namespace {
+
+// Runs the callbacks of whoever listens, so never under a lock.
+void stopAll(std::vector<std::stop_source>& runs) {
+  for (std::stop_source& run : runs) {
+    run.request_stop();
+  }
+}
+
+}  // namespace
 
 void Queue::submit(Requests& requests, TimeNs now, const RunCost& cost) {
   Requests refused;  // its former memory goes after the lock is released
@@ -66,46 +77,75 @@ Error Queue::full() {
 
 Queue::TakeResult Queue::take(Taken& batch, TimeNs now, std::optional<Measured> measured) {
   TakeResult result;
-  const std::lock_guard lock(mutex_);
-  if (measured && gap_ > 0) {
-    measured->gap = static_cast<TimeNs>(gap_);
+  Leaving leaving;
+  {
+    const std::lock_guard lock(mutex_);
+    if (measured && gap_ > 0) {
+      measured->gap = static_cast<TimeNs>(gap_);
+    }
+    if (measured && measured->budget != kNever &&
+        (!taken_.empty() || measured->cost.atMost(load_.rows) >= measured->budget)) {
+      return result;
+    }
+    if (measured && measured->cost.known && measured->cost.steady) {
+      // While more wait than a run takes, late ones make room for those that can still be answered
+      // after a full run; otherwise even a short run is worth trying.
+      const std::int64_t rows = load_.rows > limits_.maxBatch ? limits_.maxBatch : 1;
+      expire(now, now + measured->cost.of(rows), result.expired);
+    } else {
+      expire(now, now, result.expired);
+    }
+    removeRest(result.expired, leaving);
+    const Decision decision = decide(items_, limits_, now, measured);
+    if (decision.take.empty()) {
+      result.waitUntil = std::min(decision.waitUntil, nextDeadline_);
+    } else {
+      const std::int64_t before = load_.rows;
+      takeInto(batch, decision);
+      drain_.took(before - load_.rows, now, !requests_.empty());
+    }
+    settle();
   }
-  if (measured && measured->budget != kNever &&
-      (!taken_.empty() || measured->cost.atMost(load_.rows) >= measured->budget)) {
-    return result;
-  }
-  if (measured && measured->cost.known && measured->cost.steady) {
-    // While more wait than a run takes, late ones make room for those that can still be answered
-    // after a full run; otherwise even a short run is worth trying.
-    const std::int64_t rows = load_.rows > limits_.maxBatch ? limits_.maxBatch : 1;
-    expire(now, now + measured->cost.of(rows), result.expired);
-  } else {
-    expire(now, now, result.expired);
-  }
-  const Decision decision = decide(items_, limits_, now, measured);
-  if (decision.take.empty()) {
-    result.waitUntil = std::min(decision.waitUntil, nextDeadline_);
-  } else {
-    const std::int64_t before = load_.rows;
-    removeAt(decision.take, batch.requests);
-    drain_.took(before - load_.rows, now, !requests_.empty());
-    taken_.push_back(&batch);
-  }
-  settle();
+  stopAll(leaving.runs);
   return result;
 }
 
-void Queue::finish(Taken& batch) {
-  Requests unwanted;  // destroyed after the lock is released
-  const std::lock_guard lock(mutex_);
-  std::erase(taken_, &batch);
-  for (auto& request : batch.requests) {
-    if (request->abandoned) {
-      unwanted.push_back(std::move(request));
+void Queue::takeInto(Taken& batch, const Decision& decision) {
+  std::span<const std::size_t> all = decision.take;
+  if (decision.part > 0) {
+    all = all.first(all.size() - 1);
+  }
+  removeAt(all, batch.requests);
+  for (const auto& request : batch.requests) {
+    if (request->whole) {
+      becomeLastPart(*request);
     }
   }
-  std::erase(batch.requests, nullptr);
-  settle();
+  if (decision.part > 0) {
+    const std::size_t at = decision.take.back() - all.size();
+    batch.requests.push_back(cutPart(*requests_[at], decision.part));
+    items_[at].rows -= decision.part;
+    load_.rows -= decision.part;
+  }
+  taken_.push_back(&batch);
+}
+
+void Queue::finish(Taken& batch) {
+  Leaving leaving;
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase(taken_, &batch);
+    for (auto& request : batch.requests) {
+      if (request->abandoned || (request->whole && request->result.ok() && !finishPart(*request))) {
+        leaving.requests.push_back(std::move(request));
+      }
+    }
+    std::erase(batch.requests, nullptr);
+    // What is left of a request in parts has failed or is complete: then there is no rest.
+    removeRest(batch.requests, leaving);
+    settle();
+  }
+  stopAll(leaving.runs);
 }
 
 std::vector<std::uint64_t> Queue::cancel(const ReplyChannel* channel,
@@ -123,49 +163,69 @@ std::size_t Queue::cancelAll(const ReplyChannel* channel) {
   return leave(isMeant, SIZE_MAX).size();
 }
 
-// At most `most` requests; returns their ids.
-std::vector<std::uint64_t> Queue::leave(const std::function<bool(const Request&)>& leaves,
-                                        std::size_t most) {
-  std::vector<std::uint64_t> left;
-  std::vector<std::stop_source> toStop;
-  Requests removed;  // destroyed after the lock is released
+std::vector<std::uint64_t> Queue::leave(const Leaves& leaves, std::size_t most) {
+  Leaving leaving;
   {
     const std::lock_guard lock(mutex_);
-    std::vector<std::size_t> positions;
-    for (std::size_t at = 0; at < requests_.size() && left.size() < most; ++at) {
-      if (leaves(*requests_[at])) {
-        positions.push_back(at);
-        left.push_back(requests_[at]->id);
-      }
-    }
-    removeAt(positions, removed);
-    for (Taken* batch : taken_) {
-      for (const auto& request : batch->requests) {
-        if (left.size() < most && !request->abandoned && leaves(*request)) {
-          abandon(*batch, *request, toStop);
-          left.push_back(request->id);
-        }
-      }
-    }
+    remove(leaves, most, leaving);
     settle();
   }
-  for (std::stop_source& stop : toStop) {
-    stop.request_stop();
+  stopAll(leaving.runs);
+  return std::move(leaving.ids);
+}
+
+void Queue::remove(const Leaves& leaves, std::size_t most, Leaving& out) {
+  std::vector<std::size_t> positions;
+  bool inParts = false;  // one that left may have more parts that run
+  for (std::size_t at = 0; at < requests_.size() && out.ids.size() < most; ++at) {
+    if (leaves(*requests_[at])) {
+      positions.push_back(at);
+      out.ids.push_back(requests_[at]->id);
+      inParts = inParts || requests_[at]->whole;
+    }
   }
-  return left;
+  removeAt(positions, out.requests);
+  for (Taken* batch : taken_) {
+    for (const auto& request : batch->requests) {
+      if ((!inParts && out.ids.size() >= most) || request->abandoned || !leaves(*request)) {
+        continue;
+      }
+      request->abandoned = true;
+      if (++batch->abandoned == batch->requests.size()) {
+        out.runs.push_back(batch->stop);
+      }
+      inParts = inParts || request->whole;
+      if (!request->whole || std::ranges::find(out.ids, request->id) == out.ids.end()) {
+        out.ids.push_back(request->id);
+      }
+    }
+  }
+}
+
+void Queue::removeRest(const Requests& parts, Leaving& out) {
+  for (const auto& part : parts) {
+    if (part->whole) {
+      remove([&part](const Request& other) { return other.whole == part->whole; }, SIZE_MAX, out);
+    }
+  }
 }
 
 Requests Queue::close() {
   Requests waiting;
-  const std::lock_guard lock(mutex_);
-  closed_ = true;
-  waiting.assign(std::make_move_iterator(requests_.begin()),
-                 std::make_move_iterator(requests_.end()));
-  requests_.clear();
-  items_.clear();
-  load_ = {};
-  nextDeadline_ = kNever;
-  settle();
+  Leaving leaving;
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    waiting.assign(std::make_move_iterator(requests_.begin()),
+                   std::make_move_iterator(requests_.end()));
+    requests_.clear();
+    items_.clear();
+    load_ = {};
+    nextDeadline_ = kNever;
+    removeRest(waiting, leaving);
+    settle();
+  }
+  stopAll(leaving.runs);
   return waiting;
 }
 
@@ -174,7 +234,11 @@ void Queue::removeAt(std::span<const std::size_t> positions, Requests& out) {
     return;
   }
   for (const std::size_t at : positions) {
-    load_ -= loadOf(*requests_[at]);
+    Load gone = loadOf(*requests_[at]);
+    if (requests_[at]->whole) {  // its parts may have taken strings along
+      gone.bytes = requests_[at]->whole->bytes;
+    }
+    load_ -= gone;
     out.push_back(std::move(requests_[at]));
   }
   requests_.erase(positions);
@@ -207,14 +271,6 @@ void Queue::expire(TimeNs now, TimeNs reach, Requests& out) {
   }
   removeAt(late, out);
   nextDeadline_ = next;
-}
-
-void Queue::abandon(Taken& batch, Request& request, std::vector<std::stop_source>& toStop) {
-  request.abandoned = true;
-  ++batch.abandoned;
-  if (batch.abandoned == batch.requests.size()) {
-    toStop.push_back(batch.stop);
-  }
 }
 
 // Mean over about the last eight arrivals, and never less than the silence up to this one.

@@ -54,7 +54,8 @@ class Queue {
   // bad day. Its gap is filled in here.
   TakeResult take(Taken& batch, TimeNs now, std::optional<Measured> measured = std::nullopt);
 
-  // thread: lane. After the run: who still wants an answer is left in batch.requests.
+  // thread: lane. After the run: what is to be answered is left in batch.requests. Of a request
+  // that was taken in parts that is the part that failed first, or the one that ended last.
   void finish(Taken& batch);
 
   // Removes requests of a channel, `ids` ascending, wherever they are. Returns those that were
@@ -91,10 +92,21 @@ class Queue {
   void removeAt(std::span<const std::size_t> positions, Requests& out);
   // `reach`: when a run that begins now would end.
   void expire(TimeNs now, TimeNs reach, Requests& out);
-  void abandon(Taken& batch, Request& request, std::vector<std::stop_source>& toStop);
   void settle();
-  std::vector<std::uint64_t> leave(const std::function<bool(const Request&)>& leaves,
-                                   std::size_t most);
+
+  // What goes before its answer would be there, to be dealt with after unlocking.
+  struct Leaving {
+    std::vector<std::uint64_t> ids;      // each once
+    Requests requests;                   // that waited
+    std::vector<std::stop_source> runs;  // that nobody waits for any more
+  };
+  using Leaves = std::function<bool(const Request&)>;
+  std::vector<std::uint64_t> leave(const Leaves& leaves, std::size_t most);
+  // With mutex_ held. At most `most` requests, those that waited and those that run.
+  void remove(const Leaves& leaves, std::size_t most, Leaving& out);
+  // With mutex_ held. What waits and what runs of the requests that `parts` are parts of.
+  void removeRest(const Requests& parts, Leaving& out);
+  void takeInto(Taken& batch, const Decision& decision);
 
   const Limits limits_;
   std::mutex mutex_;

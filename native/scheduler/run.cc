@@ -14,6 +14,7 @@
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/scheduler/batch.h"
+#include "native/scheduler/parts.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/served_model.h"
 
@@ -59,15 +60,32 @@ void run(ServedModel& model, std::span<const std::unique_ptr<Request>> requests,
   }
 }
 
+// The answer of a request whose last part is finished.
+void join(Request& request) {
+  try {
+    request.result = joinParts(*request.whole);
+  } catch (const std::exception& failure) {  // std::bad_alloc: the answer is a second copy
+    request.result = Error{
+        ErrorCode::kInternal, std::string("the parts cannot be joined: ") + failure.what(), {}};
+  }
+}
+
 }  // namespace
 
 void runBatch(ServedModel& model, Taken& batch, const Clock& clock) {
   const TimeNs started = clock.now();
   for (const auto& request : batch.requests) {
-    model.metrics.waited(started - request->arrived);
+    if (request->offset == 0) {  // of a request in parts only the first has waited for its turn
+      model.metrics.waited(started - request->arrived);
+    }
   }
   run(model, batch.requests, batch.stop.get_token(), clock);
   model.queue.finish(batch);
+  for (const auto& request : batch.requests) {
+    if (request->whole && request->result.ok()) {
+      join(*request);
+    }
+  }
   answer(model, std::move(batch.requests));
 }
 

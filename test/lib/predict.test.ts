@@ -212,3 +212,24 @@ t.test('the shipped iris model answers as in the README', async t => {
   t.ok(setosa > 0.9 && others.every(other => other < setosa));
   t.same(model.info.postprocess?.['probabilities']?.labels, ['setosa', 'versicolor', 'virginica']);
 });
+
+t.test('a request above maxBatch runs in parts and is answered whole', async t => {
+  const model = await loadModel(fixture('affine.onnx'), {
+    batching: { maxBatch: 8 },
+    placement: { lanes: 1 },
+  });
+  t.teardown(() => model.close());
+  const rows = Array.from({ length: 20 }, (_, row) => Float32Array.of(row, 1, -row, 2));
+  const single = await Promise.all(rows.map(row => model.predict({ x: row })));
+  const before = model.stats();
+  const all = await model.predict({ x: Float32Array.from(rows.flatMap(row => [...row])) });
+  t.same(all['y']?.shape, [20, 3]);
+  t.same(
+    [...(all['y']?.data as Float32Array)],
+    single.flatMap(answer => [...(answer['y']?.data as Float32Array)]),
+  );
+  const after = model.stats();
+  t.equal(after.batches - before.batches, 3, 'runs of 8, 8 and 4');
+  t.equal(after.requests - before.requests, 1);
+  t.equal(after.completed - before.completed, 1);
+});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What must hold for the queue and its policy in any sequence of arrivals, takes, cancellations and
-// passing time: random ones, the same every time, on a clock of the test's own.
+// What must hold for the queue, its policy and the packing of batches in any sequence of arrivals,
+// runs, cancellations and passing time: random ones, the same every time, on a clock of the test's
+// own, with lanes that take work whenever they are idle and a model that doubles what it is given.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -8,49 +9,94 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "native/base/clock.h"
+#include "native/base/error.h"
 #include "native/base/request.h"
+#include "native/base/tensor.h"
+#include "native/engine/engine.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
+#include "native/scheduler/run.h"
+#include "native/scheduler/served_model.h"
 #include "test/native/check.h"
+#include "test/native/tensors.h"
+#include "test/native/test_clock.h"
+#include "test/native/test_engine.h"
 
 namespace {
 
+using infer::ErrorCode;
 using infer::kNever;
+using infer::Limits;
 using infer::TimeNs;
 
 constexpr std::uint32_t kSequences = 100'000;
 
-enum class State : std::uint8_t { kWaiting, kRunning, kEnded };
+// Doubles its input, fails on a negative value and when told to stop.
+class Doubler final : public infer::LoadedModel {
+ public:
+  const infer::Signature& signature() const override { return signature_; }
+  infer::Result<infer::Outputs> run(const infer::Batch& inputs,
+                                    const std::stop_token& stop) override {
+    most = std::max(most, inputs.inputs.front().shape[0]);
+    if (stop.stop_requested()) {
+      return infer::Error{ErrorCode::kEngineFailed, "stopped", {}};
+    }
+    return test::doubleOrFail(inputs);
+  }
+
+  std::int64_t most = 0;  // rows of a run
+
+ private:
+  const infer::Signature signature_ = test::doublerSignature();
+};
 
 struct Known {
   std::int64_t rows = 0;
-  std::int64_t tail = 0;
+  std::int64_t width = 0;
+  std::int64_t taken = 0;  // rows
   TimeNs arrived = 0;
   TimeNs deadline = kNever;
-  State state = State::kWaiting;
+  bool poisoned = false;  // a row of it fails
+  bool waits = true;      // some of it
+  bool ended = false;
 };
 
-class Sequence {
+std::vector<float> valuesOf(std::uint64_t id, const Known& known) {
+  constexpr float kOfRequest = 1000;
+  std::vector<float> values(static_cast<std::size_t>(known.rows * known.width));
+  float value = kOfRequest * static_cast<float>(id);
+  std::ranges::generate(values, [&value] { return value++; });
+  if (known.poisoned) {
+    values[values.size() / 2] = -1;
+  }
+  return values;
+}
+
+class Sequence final : public infer::ReplyChannel, public std::enable_shared_from_this<Sequence> {
  public:
   explicit Sequence(std::uint32_t seed)
       : random_(seed),
+        lanes_(static_cast<std::size_t>(1 + below(3))),
         measured_(measure()),
         limits_{.batchable = below(8) != 0,
                 .maxBatch = 1 + below(8),
                 .maxDelay = below(2) * below(50),
                 .alwaysDelay = below(2) == 0,
                 .maxQueue = static_cast<std::size_t>(1 + below(12))},
-        queue_(limits_) {}
+        doubler_(std::make_shared<Doubler>()),
+        model_(doubler_, "test", {"cpu"}, limits_) {}
 
   // The first thing that did not hold, or "".
   std::string play() {
     for (std::uint32_t steps = 5 + below(25); steps > 0; --steps) {
       step();
+      pump();
     }
     if (below(4) == 0) {
       close();
@@ -59,8 +105,24 @@ class Sequence {
     return broken_;
   }
 
+  void deliver(std::vector<infer::Reply> replies) override {
+    for (const infer::Reply& reply : replies) {
+      Known& known = known_[reply.id];
+      require(!known.ended, "one end each");
+      known.ended = true;
+      if (reply.result.ok()) {
+        checkAnswer(reply);
+      } else if (reply.result.error().code == ErrorCode::kEngineFailed) {
+        require(known.poisoned, "nobody to fail for another's row");
+        leaveQueue(reply.id);  // the rest of a request in parts
+      }
+    }
+  }
+
  private:
-  std::int64_t below(std::uint32_t limit) { return static_cast<std::int64_t>(random_() % limit); }
+  std::int64_t below(std::int64_t limit) {
+    return static_cast<std::int64_t>(random_() % static_cast<std::uint32_t>(limit));
+  }
 
   std::optional<infer::Measured> measure() {
     if (below(2) == 0) {
@@ -70,20 +132,13 @@ class Sequence {
                                     .steady = below(2) == 0,
                                     .base = static_cast<double>(below(40)),
                                     .perRow = static_cast<double>(below(10))},
-                           .gap = kNever,  // the queue knows it
-                           .idleLanes = static_cast<std::size_t>(below(3))};
+                           .gap = kNever};  // the queue knows it
   }
 
-  // When the run that counts for early expiry would end if it began now, as far as it is known.
-  TimeNs reach() const {
-    if (!measured_ || !measured_->cost.known || !measured_->cost.steady) {
-      return now_;
-    }
-    std::int64_t rows = 0;
-    for (const auto id : waiting_) {
-      rows += known_[id].rows;
-    }
-    return now_ + measured_->cost.of(rows > limits_.maxBatch ? limits_.maxBatch : 1);
+  // Time that a run takes, by which requests expire early.
+  TimeNs costOf(std::int64_t rows) const {
+    return measured_ && measured_->cost.known && measured_->cost.steady ? measured_->cost.of(rows)
+                                                                        : 0;
   }
 
   void require(bool holds, const char* what) {
@@ -91,8 +146,6 @@ class Sequence {
       broken_ = what;
     }
   }
-
-  Known& known(std::uint64_t id) { return known_[id]; }
 
   void step() {
     switch (below(8)) {
@@ -102,12 +155,10 @@ class Sequence {
         submit();
         break;
       case 3:
-        now_ += below(30);
-        break;
       case 4:
-      case 5:
-        take();
+        pass(below(30));
         break;
+      case 5:
       case 6:
         finish();
         break;
@@ -116,73 +167,112 @@ class Sequence {
     }
   }
 
+  Known randomRequest() {
+    Known known{.rows = below(limits_.maxBatch + 3),
+                .width = 1 + below(3),
+                .arrived = now(),
+                .deadline = below(4) == 0 ? now() + 1 + below(60) : kNever};
+    if (limits_.batchable && below(4) == 0) {
+      known.rows += below(3 * limits_.maxBatch);
+    }
+    known.poisoned = known.rows > 0 && below(16) == 0;
+    return known;
+  }
+
   void submit() {
     infer::Requests requests;
     const std::size_t first = known_.size();
     for (std::int64_t count = 1 + below(3); count > 0; --count) {
+      known_.push_back(randomRequest());
+      const Known& known = known_.back();
       auto request = std::make_unique<infer::Request>();
-      request->id = known_.size();
-      request->rows = below(static_cast<std::uint32_t>(limits_.maxBatch) + 3);
-      request->tail = {below(3)};
-      request->deadline = below(4) == 0 ? now_ + 1 + below(60) : kNever;
-      known_.push_back({.rows = request->rows,
-                        .tail = request->tail[0],
-                        .arrived = now_,
-                        .deadline = request->deadline});
+      request->id = known_.size() - 1;
+      request->channel = shared_from_this();
+      request->rows = known.rows;
+      request->tail = {known.width};
+      request->deadline = known.deadline;
+      request->inputs = {test::floats({known.rows, known.width}, valuesOf(request->id, known))};
       requests.push_back(std::move(request));
     }
     const std::size_t room = limits_.maxQueue - std::min(limits_.maxQueue, waiting_.size());
     const std::size_t fits = std::min(room, requests.size());
     const std::size_t offered = requests.size();
-    queue_.submit(requests, now_);
+    model_.queue.submit(requests, now());
     require(requests.size() == offered - fits, "as many accepted as fit");
     for (std::size_t i = 0; i < offered; ++i) {
       if (i < fits) {
         waiting_.push_back(first + i);
       } else {
-        known(first + i).state = State::kEnded;
+        known_[first + i].ended = true;
         require(requests[i - fits]->id == first + i, "the refused ones in their order");
       }
     }
   }
 
-  void leaveQueue(std::uint64_t id, State next) {
-    require(known(id).state == State::kWaiting, "nothing taken that did not wait");
-    known(id).state = next;
+  void leaveQueue(std::uint64_t id) {
+    known_[id].waits = false;
     std::erase(waiting_, id);
   }
 
-  TimeNs take() {
-    auto batch = std::make_unique<infer::Taken>();
-    const TimeNs reached = reach();
-    const auto result = queue_.take(*batch, now_, measured_);
-    for (const auto& request : result.expired) {
-      require(known(request->id).deadline <= reached, "nothing expired too early");
-      leaveQueue(request->id, State::kEnded);
+  // Lanes that are idle look for work, as they do when anything changes.
+  void pump() {
+    waitUntil_ = kNever;
+    while (running_.size() < lanes_ && take()) {
     }
-    require(std::ranges::all_of(waiting_, [this](auto id) { return known(id).deadline > now_; }),
+    busyUntil_ = running_.size() == lanes_ ? now() : busyUntil_;
+  }
+
+  bool take() {
+    auto batch = std::make_unique<infer::Taken>();
+    if (measured_) {
+      measured_->idleLanes = lanes_ - running_.size() - 1;
+    }
+    const bool manyWait = model_.queue.waiting().rows > limits_.maxBatch;
+    auto result = model_.queue.take(*batch, now(), measured_);
+    for (const auto& request : result.expired) {
+      checkExpired(known_[request->id], manyWait);
+      leaveQueue(request->id);
+    }
+    infer::fail(model_, std::move(result.expired), infer::lateInQueue());
+    require(std::ranges::all_of(waiting_, [this](auto id) { return known_[id].deadline > now(); }),
             "everything late to be expired");
     if (batch->requests.empty()) {
       checkWait(result.waitUntil);
-      return result.waitUntil;
+      waitUntil_ = result.waitUntil;
+      return false;
     }
     require(result.waitUntil == kNever, "no time to wait for beside a batch");
     checkBatch(batch->requests);
     for (const auto& request : batch->requests) {
-      leaveQueue(request->id, State::kRunning);
+      Known& known = known_[request->id];
+      require(known.waits, "nothing taken that did not wait");
+      require(request->offset == known.taken, "its rows in their order");
+      known.taken += request->rows;
+      if (known.taken == known.rows) {
+        leaveQueue(request->id);
+      }
     }
     running_.push_back(std::move(batch));
-    return now_;
+    return true;
   }
 
-  // Requests of the head's shape, oldest first.
-  std::vector<std::uint64_t> sameShape() {
+  void checkExpired(const Known& known, bool manyWait) {
+    require(known.deadline <= now() + costOf(manyWait ? limits_.maxBatch : 1),
+            "nothing expired too early");
+    require(
+        busyUntil_ >= known.arrived || known.deadline <= known.arrived + costOf(limits_.maxBatch),
+        "no deadline passed while a lane was idle");
+  }
+
+  // Requests of this width that wait, oldest first.
+  std::vector<std::uint64_t> sameShape(std::int64_t width) {
     std::vector<std::uint64_t> ids;
-    std::ranges::copy_if(waiting_, std::back_inserter(ids), [this](auto id) {
-      return known(id).tail == known(waiting_.front()).tail;
-    });
+    std::ranges::copy_if(waiting_, std::back_inserter(ids),
+                         [this, width](auto id) { return known_[id].width == width; });
     return ids;
   }
+
+  std::int64_t rowsLeft(std::uint64_t id) { return known_[id].rows - known_[id].taken; }
 
   void checkWait(TimeNs waitUntil) {
     if (waiting_.empty()) {
@@ -190,106 +280,140 @@ class Sequence {
       return;
     }
     std::int64_t rows = 0;
-    for (const auto id : sameShape()) {
-      rows += known(id).rows;
+    for (const auto id : sameShape(known_[waiting_.front()].width)) {
+      rows += rowsLeft(id);
     }
     require(limits_.batchable && rows < limits_.maxBatch, "only an incomplete batch to wait");
     require(limits_.maxDelay > 0, "no wait without maxDelay");
-    require(waitUntil > now_, "a wait that ends later");
-    require(waitUntil <= known(waiting_.front()).arrived + limits_.maxDelay,
+    require(waitUntil > now(), "a wait that ends later");
+    require(waitUntil <= known_[waiting_.front()].arrived + limits_.maxDelay,
             "no wait beyond maxDelay");
   }
 
   void checkBatch(const infer::Requests& batch) {
-    const auto candidates = sameShape();
+    const auto candidates = sameShape(known_[batch.front()->id].width);
+    const bool sharing = measured_ && measured_->idleLanes > 0;
     std::int64_t rows = 0;
     require(batch.size() <= candidates.size(), "no other shape in a batch");
     for (std::size_t i = 0; i < std::min(batch.size(), candidates.size()); ++i) {
-      require(batch[i]->id == candidates[i], "the oldest of the head's shape, in their order");
+      require(batch[i]->id == candidates[i], "the oldest of a shape, in their order");
       rows += batch[i]->rows;
+      const bool whole = batch[i]->rows == rowsLeft(candidates[i]);
+      require(whole || (i + 1 == batch.size() && rowsLeft(candidates[i]) > limits_.maxBatch),
+              "only the last one in parts, and only where it is too large");
+      require(whole || sharing || rows == limits_.maxBatch, "a part that fills its batch");
     }
-    require(batch.size() == 1 || rows <= limits_.maxBatch, "a batch within maxBatch");
+    require(rows <= limits_.maxBatch || !limits_.batchable, "a batch within maxBatch");
     require(batch.size() == 1 || limits_.batchable, "one at a time without a batch axis");
-    const bool sharing = measured_ && measured_->idleLanes > 0;
     if (!sharing && limits_.batchable && batch.size() < candidates.size() &&
         rows < limits_.maxBatch) {
-      require(rows + known(candidates[batch.size()]).rows > limits_.maxBatch,
+      require(rows + rowsLeft(candidates[batch.size()]) > limits_.maxBatch,
               "all that fits in one batch");
     }
+  }
+
+  void checkAnswer(const infer::Reply& reply) {
+    const Known& known = known_[reply.id];
+    std::vector<float> expected = valuesOf(reply.id, known);
+    std::ranges::for_each(expected, [](float& value) { value *= 2; });
+    const infer::Tensor& answer = reply.result.value().front();
+    require(answer.shape == infer::Shape{known.rows, known.width} &&
+                test::valuesOf<float>(answer) == expected,
+            "exactly its own rows as an answer");
+    require(!known.waits, "an answer only when all of it has run");
   }
 
   void finish() {
     if (running_.empty()) {
       return;
     }
-    const auto at = running_.begin() + below(static_cast<std::uint32_t>(running_.size()));
-    queue_.finish(**at);
-    for (const auto& request : (*at)->requests) {
-      require(known(request->id).state == State::kRunning, "one answer each");
-      known(request->id).state = State::kEnded;
-    }
+    busyUntil_ = running_.size() == lanes_ ? now() : busyUntil_;
+    const auto at = running_.begin() + below(static_cast<std::int64_t>(running_.size()));
+    const auto batch = std::move(*at);
     running_.erase(at);
+    infer::runBatch(model_, *batch, clock_);
+    require(doubler_->most <= limits_.maxBatch || !limits_.batchable, "no run above maxBatch");
   }
 
   void cancel() {
     if (known_.empty()) {
       return;
     }
-    const auto id = static_cast<std::uint64_t>(below(static_cast<std::uint32_t>(known_.size())));
-    const State before = known(id).state;
-    require(!queue_.cancel(nullptr, {&id, 1}).empty() == (before != State::kEnded), "one end each");
-    if (before == State::kWaiting) {
-      leaveQueue(id, State::kEnded);
-    }
-    known(id).state = State::kEnded;
+    const auto id = static_cast<std::uint64_t>(below(static_cast<std::int64_t>(known_.size())));
+    require(model_.queue.cancel(this, {&id, 1}).empty() == known_[id].ended, "one end each");
+    known_[id].ended = true;
+    leaveQueue(id);
     for (const auto& batch : running_) {
-      const bool wanted = std::ranges::any_of(batch->requests, [this](const auto& request) {
-        return known(request->id).state == State::kRunning;
-      });
+      const bool wanted = std::ranges::any_of(
+          batch->requests, [this](const auto& request) { return !known_[request->id].ended; });
       require(batch->stop.stop_requested() == !wanted, "a stop exactly when nobody waits");
     }
   }
 
   void close() {
-    const auto left = queue_.close();
+    auto left = model_.queue.close();
     require(left.size() == waiting_.size(), "all that waits handed back");
     for (const auto& request : left) {
-      leaveQueue(request->id, State::kEnded);
+      leaveQueue(request->id);
     }
+    infer::fail(model_, std::move(left), {ErrorCode::kClosed, "closed", {}});
     infer::Requests late;
     late.push_back(std::make_unique<infer::Request>());
-    queue_.submit(late, now_);
+    model_.queue.submit(late, now());
     require(late.size() == 1, "nothing taken after the close");
   }
 
+  static bool isEmpty(const infer::Load& load) {
+    return load.requests == 0 && load.rows == 0 && load.bytes == 0;
+  }
+
+  TimeNs now() const { return clock_.now(); }
+
+  // Lets time go by; an idle lane wakes when it wanted to.
+  void pass(TimeNs time) {
+    const TimeNs until = now() + time;
+    while (running_.size() < lanes_ && waitUntil_ <= until) {
+      clock_.set(waitUntil_);
+      pump();
+    }
+    clock_.set(until);
+  }
+
   void drain() {
-    for (std::size_t rounds = 3 * known_.size(); !waiting_.empty() && rounds > 0; --rounds) {
-      now_ = std::max(now_, take());
-    }
-    require(waiting_.empty(), "an end of every wait");
-    while (!running_.empty()) {
+    pump();
+    for (std::size_t rounds = 0; rounds < 100 && !(waiting_.empty() && running_.empty());
+         ++rounds) {
+      if (running_.empty()) {
+        pass(waitUntil_ == kNever ? 0 : waitUntil_ - now());
+      }
       finish();
+      pump();
     }
-    require(queue_.depth() == 0 && queue_.running() == 0, "empty counters at the end");
-    require(
-        std::ranges::all_of(known_, [](const Known& one) { return one.state == State::kEnded; }),
-        "nothing lost");
+    require(waiting_.empty() && running_.empty(), "an end of every wait");
+    require(isEmpty(model_.queue.waiting()) && model_.queue.running() == 0,
+            "empty counters at the end");
+    require(std::ranges::all_of(known_, &Known::ended), "nothing lost");
   }
 
   std::mt19937 random_;
-  const std::optional<infer::Measured> measured_;
-  const infer::Limits limits_;
-  infer::Queue queue_;
-  TimeNs now_ = 0;
+  const std::size_t lanes_;
+  std::optional<infer::Measured> measured_;
+  const Limits limits_;
+  test::TestClock clock_;
+  const std::shared_ptr<Doubler> doubler_;
+  infer::ServedModel model_;
   std::vector<Known> known_;  // by id
   std::vector<std::uint64_t> waiting_;
   std::vector<std::unique_ptr<infer::Taken>> running_;
+  TimeNs waitUntil_ = kNever;  // when an idle lane wants to be woken
+  TimeNs busyUntil_ = -1;      // the last time at which no lane was idle
   std::string broken_;
 };
 
 const check::Add kRandom("100000 random sequences lose, repeat, reorder and overfill nothing", [] {
   for (std::uint32_t seed = 1; seed <= kSequences; ++seed) {
-    if (const std::string broken = Sequence(seed).play(); !broken.empty()) {
+    const std::string broken = std::make_shared<Sequence>(seed)->play();
+    if (!broken.empty()) {
       check::that(false, broken + ", in sequence " + std::to_string(seed));
       return;
     }
