@@ -30,6 +30,8 @@ export interface NativeLoadRequest {
   readonly maxQueue: number;
   readonly maxQueueRows: number;
   readonly maxQueueBytes: number;
+  /** Ascending; empty for none. */
+  readonly buckets: readonly number[];
   readonly lanes: number;
   readonly cores: readonly number[];
   readonly threadsPerRun: number;
@@ -55,6 +57,7 @@ export interface NativeStats {
   readonly batches: number;
   readonly rows: number;
   readonly hungRuns: number;
+  readonly paddedRows: number;
   readonly queueSeconds: NativeHistogram;
   readonly runSeconds: NativeHistogram;
   readonly batchRows: NativeHistogram;

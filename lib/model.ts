@@ -122,8 +122,9 @@ function loadRequest(settings: Settings) {
   const { lanes, cores, threadsPerRun } = placement;
   const libraries = engineLibraries(settings.enginePath);
   const declared = settings.inputs ?? [];
+  const buckets = batching.buckets ?? [];
   const threads = { lanes, cores, threadsPerRun };
-  return { engine, libraries, file, name, ...batching, ...threads, warmup, declared };
+  return { engine, libraries, file, name, ...batching, buckets, ...threads, warmup, declared };
 }
 
 function createModel(settings: Settings, native: NativeModel): Model {

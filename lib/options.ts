@@ -32,6 +32,7 @@ export interface Batching {
   readonly maxQueue: number;
   readonly maxQueueRows: number;
   readonly maxQueueBytes: number;
+  readonly buckets?: readonly number[];
 }
 
 /** Where a model runs. */
@@ -275,7 +276,8 @@ export const optionTable: readonly OptionRow[] = [
   {
     key: 'batching.maxBatch',
     schema: integer(1, 65536),
-    defaultText: '32; 1 when the axes 0 of the model are not one free axis',
+    defaultText:
+      '32, or the largest of `buckets`; 1 when the axes 0 of the model are not one free axis',
     unit: 'rows',
     description:
       'The most rows of one run. Rows of several requests are run together; a larger request is run in parts, which may share runs with others, and is answered when all of them are there. Above 1, it also says that axis 0 is the batch axis where the file names it differently. A model whose rows depend on each other along axis 0 (a mean or a softmax over the batch, say) needs 1: with more, an answer would depend on the requests of others.',
@@ -293,6 +295,20 @@ export const optionTable: readonly OptionRow[] = [
     default: defaults.batching.delay,
     description:
       'Whether `maxDelayUs` is an upper bound, used only while the measured arrivals say that waiting pays, or is always waited out as other servers do.',
+  },
+  {
+    key: 'batching.buckets',
+    schema: {
+      type: 'array',
+      items: integer(1, 65536),
+      minItems: 1,
+      maxItems: 64,
+      uniqueItems: true,
+    },
+    defaultText: 'none: a run has as many rows as there are',
+    unit: 'rows',
+    description:
+      'The only sizes that a run may have, ascending; the largest is `maxBatch`. A run is padded to the next one with copies of its first row, or made as several smaller ones where the measured times say that this is faster; no answer holds padding. For models compiled for these sizes: one whose file fixes axis 0 at k takes any number of rows with `[k]`.',
   },
   {
     key: 'batching.maxQueue',
@@ -376,7 +392,7 @@ export const optionTable: readonly OptionRow[] = [
     schema: choice('none', 'random'),
     default: defaults.warmup,
     description:
-      '`random` runs one row of zeros before the model is ready, so that the first request is not the slowest; the file does not load when that run fails. Free axes are 1 except where `inputs` fixes them. A load that joins a loaded model runs nothing.',
+      '`random` runs one row of zeros, or every size of `buckets`, before the model is ready, so that the first request is not the slowest; the file does not load when that run fails. Free axes are 1 except where `inputs` fixes them. A load that joins a loaded model runs nothing.',
   },
   {
     key: 'enginePath',

@@ -24,6 +24,8 @@ export interface ModelStats {
   readonly inFlight: number;
   readonly batches: number;
   readonly rows: number;
+  /** Rows of padding that runs had beside `rows`, for the sizes of `batching.buckets`. */
+  readonly paddedRows: number;
   /** Rows per batch; 0 before the first. */
   readonly meanBatch: number;
   /** Runs that went on for 2 s after they were told to stop; see limits.timeoutMs in docs/options.md. */
@@ -53,6 +55,7 @@ export function readStats(native: NativeStats): ModelStats {
     inFlight: native.inFlight,
     batches: native.batches,
     rows: native.rows,
+    paddedRows: native.paddedRows,
     meanBatch: native.batches === 0 ? 0 : native.rows / native.batches,
     hungRuns: native.hungRuns,
     queueSeconds: readHistogram(native.queueSeconds),

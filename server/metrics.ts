@@ -71,6 +71,12 @@ const modelMetrics: readonly ModelMetric[] = [
     read: stats => stats.runSeconds,
   },
   {
+    name: 'inference_padded_rows_total',
+    type: 'counter',
+    help: 'Rows of padding in all runs, for the sizes that a model was compiled for.',
+    read: stats => stats.paddedRows,
+  },
+  {
     name: 'inference_batch_rows',
     type: 'histogram',
     help: 'Rows of each batch.',

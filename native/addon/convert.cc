@@ -161,6 +161,10 @@ LoadSpec toLoadSpec(const Napi::Object& request, std::string& engine) {
   spec.limits.maxQueue = static_cast<std::size_t>(numberOf(request, "maxQueue"));
   spec.limits.maxQueueRows = static_cast<std::int64_t>(numberOf(request, "maxQueueRows"));
   spec.limits.maxQueueBytes = static_cast<std::size_t>(numberOf(request, "maxQueueBytes"));
+  const auto buckets = request.Get("buckets").As<Napi::Array>();
+  for (std::uint32_t i = 0; i < buckets.Length(); ++i) {
+    spec.limits.buckets.push_back(Napi::Value(buckets[i]).As<Napi::Number>().Int64Value());
+  }
   spec.placement = toPlacement(request);
   spec.warmup = request.Get("warmup").ToBoolean();
   const auto declared = request.Get("declared").As<Napi::Array>();

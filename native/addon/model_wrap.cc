@@ -46,7 +46,7 @@ Result<void> measure(Request& request, const Signature& signature) {
 
 Result<std::unique_ptr<Request>> readRequest(const ServedModel& model, const Napi::Value& data,
                                              const Napi::Value& flatShapes) {
-  const Signature& signature = model.loaded->signature();
+  const Signature& signature = model.signature;
   const std::size_t inputs = signature.inputs.size();
   const auto arrays = data.As<Napi::Array>();
   if (arrays.Length() != inputs) {
@@ -171,7 +171,7 @@ Napi::Value ModelWrap::info(const Napi::CallbackInfo& info) {
   return atEntry(env, [&]() -> Napi::Value {
     requireOpen(env);
     const ServedModel& model = *handle_;
-    const Napi::Object out = toJs(env, model.loaded->signature()).As<Napi::Object>();
+    const Napi::Object out = toJs(env, model.signature).As<Napi::Object>();
     const Limits& limits = model.queue.limits();
     const Napi::Array devices = Napi::Array::New(env, 1);
     devices.Set(0U, Napi::String::New(env, model.origin.device.name));

@@ -226,6 +226,7 @@ Napi::Value toJs(Napi::Env env, const Metrics& metrics) {
   out.Set("batches", static_cast<double>(metrics.batchCount()));
   out.Set("rows", static_cast<double>(metrics.rowCount()));
   out.Set("hungRuns", static_cast<double>(metrics.hungCount()));
+  out.Set("paddedRows", static_cast<double>(metrics.paddedRowCount()));
   out.Set("queueSeconds", histogram(env, metrics.queueTime(), kNanosecondsPerSecond));
   out.Set("runSeconds", histogram(env, metrics.runTime(), kNanosecondsPerSecond));
   out.Set("batchRows", histogram(env, metrics.batchRows(), 1));

@@ -17,9 +17,12 @@ void Histogram::add(std::int64_t value) {
   sum_.fetch_add(value, std::memory_order_relaxed);
 }
 
-void Metrics::ran(std::int64_t rows, TimeNs runTime) {
+void Metrics::ran(std::int64_t rows, std::int64_t padding, TimeNs runTime) {
   batches_.fetch_add(1, std::memory_order_relaxed);
   rows_.fetch_add(static_cast<std::uint64_t>(rows), std::memory_order_relaxed);
+  if (padding > 0) {
+    paddedRows_.fetch_add(static_cast<std::uint64_t>(padding), std::memory_order_relaxed);
+  }
   runTime_.add(runTime);
   batchRows_.add(rows);
 }

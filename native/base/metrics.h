@@ -59,13 +59,15 @@ class Metrics {
   }
   void waited(TimeNs queueTime) { queueTime_.add(queueTime); }
   void hung() { hung_.fetch_add(1, std::memory_order_relaxed); }
-  void ran(std::int64_t rows, TimeNs runTime);
+  // `padding`: rows that the run had beside `rows`, for the size of a bucket.
+  void ran(std::int64_t rows, std::int64_t padding, TimeNs runTime);
 
   std::uint64_t requestCount() const { return requests_.load(std::memory_order_relaxed); }
   std::uint64_t completedCount() const { return completed_.load(std::memory_order_relaxed); }
   std::uint64_t batchCount() const { return batches_.load(std::memory_order_relaxed); }
   std::uint64_t rowCount() const { return rows_.load(std::memory_order_relaxed); }
   std::uint64_t hungCount() const { return hung_.load(std::memory_order_relaxed); }
+  std::uint64_t paddedRowCount() const { return paddedRows_.load(std::memory_order_relaxed); }
   std::uint64_t errorCount(std::size_t code) const {
     return errors_[code].load(std::memory_order_relaxed);
   }
@@ -74,11 +76,12 @@ class Metrics {
   const Histogram& batchRows() const { return batchRows_; }
 
  private:
-  std::atomic<std::uint64_t> requests_{0};   // accepted into the queue
-  std::atomic<std::uint64_t> completed_{0};  // answered with outputs
-  std::atomic<std::uint64_t> batches_{0};    // runs of the engine
-  std::atomic<std::uint64_t> rows_{0};       // rows of all runs
-  std::atomic<std::uint64_t> hung_{0};       // runs whose thread was given up
+  std::atomic<std::uint64_t> requests_{0};    // accepted into the queue
+  std::atomic<std::uint64_t> completed_{0};   // answered with outputs
+  std::atomic<std::uint64_t> batches_{0};     // runs of the engine
+  std::atomic<std::uint64_t> rows_{0};        // rows of all runs, without padding
+  std::atomic<std::uint64_t> paddedRows_{0};  // rows of padding of all runs
+  std::atomic<std::uint64_t> hung_{0};        // runs whose thread was given up
   std::array<std::atomic<std::uint64_t>, kErrorCodeCount> errors_{};
   Histogram queueTime_{kSecondsBounds};
   Histogram runTime_{kSecondsBounds};

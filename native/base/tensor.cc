@@ -120,6 +120,16 @@ bool isPredictable(const Signature& signature, bool batched) {
   return signature.steadyCost && std::ranges::all_of(signature.inputs, fixed);
 }
 
+Signature withFreeRows(Signature signature) {
+  for (auto* side : {&signature.inputs, &signature.outputs}) {
+    for (TensorSpec& spec : *side) {
+      spec.shape[0] = kFreeAxis;
+      spec.batchAxis = spec.batchAxis.value_or("");
+    }
+  }
+  return signature;
+}
+
 bool hasFreeRows(const Signature& signature) {
   const auto free = [](const TensorSpec& spec) { return spec.batchAxis.has_value(); };
   return !signature.inputs.empty() && !signature.outputs.empty() &&

@@ -125,6 +125,8 @@ bool hasFreeRows(const Signature& signature);
 // The number of rows alone says how long a run takes: steady cost, and no free axis but the one
 // that counts rows, which is axis 0 of a model whose requests are batched.
 bool isPredictable(const Signature& signature, bool batched);
+// The same with axis 0 of every input and output free; each has one.
+Signature withFreeRows(Signature signature);
 
 // Rows of several requests may share a run: axis 0 of every input and output is the same free axis.
 // One without a name is taken to be the same; two different names are not.

@@ -21,17 +21,22 @@ inline constexpr std::size_t kOwnSliceBytes = std::size_t{256} * 1024;
 // `rows` rows of `whole` from row `offset` on. Bytes are shared, strings are moved out.
 Tensor takeRows(Tensor& whole, std::int64_t offset, std::int64_t rows);
 
-// Tensors that agree in every axis but axis 0, one after the other in one of their own.
-Tensor joinRows(std::span<const Tensor* const> pieces);
+// Tensors that agree in every axis but axis 0, one after the other in one of `rows` rows. What is
+// missing are copies of row 0, which a model can take as it could take the row itself, or zeros
+// when there is none.
+Tensor joinRows(std::span<const Tensor* const> pieces, std::int64_t rows);
 
-// `requests` agree in element types and in every axis but axis 0 (the policy's tail). Of a single
-// request the inputs are moved out without a copy; of several they are copied and stay where they
-// are.
-Batch pack(std::span<const std::unique_ptr<Request>> requests);
+std::int64_t rowsOf(std::span<const std::unique_ptr<Request>> requests);
 
-// Sets the result of each request to its rows of `outputs`. Of several requests, and of a part of
-// one, fails with kEngineFailed and sets nothing when axis 0 of an output is not the number of rows
-// that went in.
-Result<void> split(Outputs outputs, std::span<const std::unique_ptr<Request>> requests);
+// `requests` agree in element types and in every axis but axis 0 (the policy's tail) and have at
+// most `rows` rows. Of a single request that needs no padding the inputs are moved out without a
+// copy; of others they are copied and stay where they are.
+Batch pack(std::span<const std::unique_ptr<Request>> requests, std::int64_t rows);
+
+// Sets the result of each request to its rows of `outputs`, the outputs of a run of `rows` rows.
+// Fails with kEngineFailed and sets nothing when axis 0 of an output is not that, which may be so
+// for a whole request that ran alone.
+Result<void> split(Outputs outputs, std::span<const std::unique_ptr<Request>> requests,
+                   std::int64_t rows);
 
 }  // namespace infer

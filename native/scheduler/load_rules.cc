@@ -3,14 +3,17 @@
 #include "native/scheduler/load_rules.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "native/base/error.h"
 #include "native/base/request.h"
@@ -26,9 +29,10 @@ namespace {
 // little.
 constexpr std::int64_t kDefaultMaxBatch = 32;
 
-// One row, and one element along every other axis that the file and its declaration leave free. A
+// `rows` rows, and one element along every other axis that the file and its declaration leave free. A
 // declaration that does not fit the file is refused later.
-Shape smallestShape(const TensorSpec& spec, const std::map<std::string, Shape>& declared) {
+Shape smallestShape(const TensorSpec& spec, const std::map<std::string, Shape>& declared,
+                    std::int64_t rows) {
   Shape shape = spec.shape;
   const auto found = declared.find(spec.name);
   if (found != declared.end() && found->second.size() == shape.size()) {
@@ -36,16 +40,19 @@ Shape smallestShape(const TensorSpec& spec, const std::map<std::string, Shape>& 
         shape, found->second, shape.begin(),
         [](std::int64_t own, std::int64_t narrowed) { return own == kFreeAxis ? narrowed : own; });
   }
+  if (!shape.empty() && shape[0] == kFreeAxis) {
+    shape[0] = rows;
+  }
   std::ranges::replace(shape, kFreeAxis, 1);
   return shape;
 }
 
-Result<Batch> zeroBatch(const Signature& signature, const std::map<std::string, Shape>& declared) {
-  Batch batch;
-  batch.rows = 1;
+Result<Batch> zeroBatch(const Signature& signature, const std::map<std::string, Shape>& declared,
+                        std::int64_t rows) {
+  Batch batch{.inputs = {}, .rows = rows};
   for (const TensorSpec& spec : signature.inputs) {
     Tensor tensor{
-        .type = spec.type, .shape = smallestShape(spec, declared), .bytes = {}, .strings = {}};
+        .type = spec.type, .shape = smallestShape(spec, declared, rows), .bytes = {}, .strings = {}};
     const auto count = elementCount(tensor.shape);
     if (!count.ok()) {
       return count.error();
@@ -59,6 +66,44 @@ Result<Batch> zeroBatch(const Signature& signature, const std::map<std::string, 
     batch.inputs.push_back(std::move(tensor));
   }
   return batch;
+}
+
+Error badBuckets(const std::string& problem) {
+  return {ErrorCode::kBadInput, "batching.buckets: " + problem, {}};
+}
+
+Result<Limits> resolveBuckets(Limits limits, const Signature& signature) {
+  const std::vector<std::int64_t>& buckets = limits.buckets;
+  if (!std::ranges::is_sorted(buckets, std::less_equal<>())) {
+    return badBuckets("expected sizes in ascending order, got " + shapeText(buckets));
+  }
+  if (limits.maxBatch != 0 && limits.maxBatch != buckets.back()) {
+    return badBuckets("expected the largest to be batching.maxBatch, " +
+                      std::to_string(limits.maxBatch) + ", got " + std::to_string(buckets.back()));
+  }
+  const auto check = [&buckets](const TensorSpec& spec, const char* side) -> Result<void> {
+    const bool fits = spec.batchAxis || (!spec.shape.empty() && buckets.size() == 1 &&
+                                         spec.shape[0] == buckets.front());
+    if (fits) {
+      return {};
+    }
+    const std::string fixed = spec.shape.empty() ? "none" : shapeText({spec.shape.data(), 1});
+    return badBuckets("expected " + fixed + " for a model whose " + side + " \"" + spec.name +
+                      "\" has the shape " + shapeText(spec.shape) + ", got " + shapeText(buckets));
+  };
+  for (const TensorSpec& spec : signature.inputs) {
+    if (auto fits = check(spec, "input"); !fits.ok()) {
+      return std::move(fits).error();
+    }
+  }
+  for (const TensorSpec& spec : signature.outputs) {
+    if (auto fits = check(spec, "output"); !fits.ok()) {
+      return std::move(fits).error();
+    }
+  }
+  limits.batchable = true;
+  limits.maxBatch = buckets.back();
+  return limits;
 }
 
 }  // namespace
@@ -82,6 +127,10 @@ std::string sharingKey(const LoadSpec& spec, std::string_view engine) {
   add(spec.limits.maxQueue);
   add(spec.limits.maxQueueRows);
   add(spec.limits.maxQueueBytes);
+  for (const std::int64_t rows : spec.limits.buckets) {
+    add(rows);
+  }
+  key += '\n';  // cores follow
   add(spec.placement.lanes);
   for (const int core : spec.placement.cores) {
     add(core);
@@ -90,6 +139,9 @@ std::string sharingKey(const LoadSpec& spec, std::string_view engine) {
 }
 
 Result<Limits> resolveLimits(Limits limits, const Signature& signature) {
+  if (!limits.buckets.empty()) {
+    return resolveBuckets(std::move(limits), signature);
+  }
   const bool asked = limits.maxBatch > 1;
   if (asked && !hasFreeRows(signature)) {
     return Error{
@@ -108,12 +160,19 @@ Result<Limits> resolveLimits(Limits limits, const Signature& signature) {
   return limits;
 }
 
-Result<Outputs> warmUp(LoadedModel& model, const std::map<std::string, Shape>& declared) {
-  auto zeros = zeroBatch(model.signature(), declared);
-  if (!zeros.ok()) {
-    return std::move(zeros).error();
+Result<void> warmUp(LoadedModel& model, const std::map<std::string, Shape>& declared,
+                    Buckets buckets) {
+  constexpr std::array<std::int64_t, 1> kOneRow = {1};
+  for (const std::int64_t rows : buckets.empty() ? Buckets(kOneRow) : buckets) {
+    auto zeros = zeroBatch(model.signature(), declared, rows);
+    if (!zeros.ok()) {
+      return std::move(zeros).error();
+    }
+    if (auto run = model.run(zeros.value(), {}); !run.ok()) {
+      return std::move(run).error();
+    }
   }
-  return model.run(zeros.value(), {});
+  return {};
 }
 
 }  // namespace infer

@@ -11,6 +11,7 @@
 #include "native/base/request.h"
 #include "native/base/tensor.h"
 #include "native/engine/engine.h"
+#include "native/scheduler/buckets.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/scheduler.h"
 
@@ -21,11 +22,13 @@ namespace infer {
 std::string sharingKey(const LoadSpec& spec, std::string_view engine);
 
 // Whether and how far rows may be batched. Asking for it explicitly is taken as the word that axis
-// 0 is the batch axis, also where the exporter gave it different names.
+// 0 is the batch axis, also where the exporter gave it different names, or fixed it at the one
+// bucket that was asked for.
 Result<Limits> resolveLimits(Limits limits, const Signature& signature);
 
-// A run of one row of zeros, in the shapes that are declared for some inputs. Fails also where a
-// fixed shape is too large to exist.
-Result<Outputs> warmUp(LoadedModel& model, const std::map<std::string, Shape>& declared);
+// A run of one row of zeros, or of each bucket, in the shapes that are declared for some inputs.
+// Fails also where a fixed shape is too large to exist.
+Result<void> warmUp(LoadedModel& model, const std::map<std::string, Shape>& declared,
+                    Buckets buckets);
 
 }  // namespace infer

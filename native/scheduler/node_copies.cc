@@ -79,7 +79,7 @@ class NodeCopies final : public LoadedModel {
 Result<std::shared_ptr<LoadedModel>> loadHere(const LoadSpec& spec, Engine& engine) {
   auto loaded = engine.load(spec.file, spec.device);
   if (loaded.ok() && spec.warmup) {
-    auto warm = warmUp(*loaded.value(), spec.declared);
+    auto warm = warmUp(*loaded.value(), spec.declared, spec.limits.buckets);
     if (!warm.ok()) {
       return Error{ErrorCode::kModelInvalid,
                    spec.file.path + ": the warm-up run with zeros failed: " + warm.error().message,

@@ -56,7 +56,7 @@ void becomeLastPart(Request& rest) {
 
 bool finishPart(Request& part) {
   Whole& whole = *part.whole;
-  whole.done.push_back({part.offset, std::move(part.result).value()});
+  whole.done.push_back({part.offset, part.rows, std::move(part.result).value()});
   whole.rowsLeft -= part.rows;
   part.result = Outputs{};
   return whole.rowsLeft == 0;
@@ -65,6 +65,10 @@ bool finishPart(Request& part) {
 Result<Outputs> joinParts(Whole& whole) {
   std::ranges::sort(whole.done, {}, &Whole::Done::offset);
   Outputs joined;
+  std::int64_t rows = 0;
+  for (const Whole::Done& part : whole.done) {
+    rows += part.rows;
+  }
   for (std::size_t i = 0; i < whole.done.front().outputs.size(); ++i) {
     const Shape& first = whole.done.front().outputs[i].shape;
     std::vector<const Tensor*> pieces;
@@ -79,7 +83,7 @@ Result<Outputs> joinParts(Whole& whole) {
       }
       pieces.push_back(&part.outputs[i]);
     }
-    joined.push_back(joinRows(pieces));
+    joined.push_back(joinRows(pieces, rows));
   }
   return joined;
 }

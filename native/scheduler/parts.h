@@ -18,6 +18,7 @@ namespace infer {
 struct Whole {
   struct Done {
     std::int64_t offset = 0;
+    std::int64_t rows = 0;
     Outputs outputs;
   };
   std::size_t bytes = 0;      // of all inputs, which stay until the last part is taken

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "native/base/clock.h"
+#include "native/scheduler/buckets.h"
+#include "native/scheduler/estimate.h"
 
 namespace infer {
 namespace {
@@ -35,28 +37,12 @@ std::int64_t fairShare(std::int64_t waiting, const Limits& limits,
     return most;
   }
   const auto lanes = static_cast<std::int64_t>(measured->idleLanes) + 1;
-  const std::int64_t share = std::min((waiting + lanes - 1) / lanes, most);
-  const auto shared = static_cast<double>(measured->cost.of(share));
-  return shared <= kSharingPays * static_cast<double>(measured->cost.of(most)) ? share : most;
-}
-
-// Until when `rows` rows, the youngest of which arrived at `last`, should wait for one more at
-// `now`; `now` or earlier: not at all. Each of the rows waits for the expected gap. The newcomer
-// would otherwise wait for the whole run. A stream that is silent for twice its usual gap has
-// paused.
-TimeNs worthWaitingUntil(std::int64_t rows, TimeNs last, TimeNs now,
-                         const std::optional<Measured>& measured) {
-  if (!measured) {
-    return kNever;
-  }
-  constexpr TimeNs kLongGap = TimeNs{3600} * 1'000'000'000;
-  const RunCost& cost = measured->cost;
-  const TimeNs gap = measured->gap;
-  if (!cost.known || gap > kLongGap ||
-      static_cast<double>(rows) * static_cast<double>(gap) >= static_cast<double>(cost.of(rows))) {
-    return now;
-  }
-  return last + 2 * gap;
+  const std::int64_t share =
+      std::min(paddedRows(limits.buckets, (waiting + lanes - 1) / lanes), most);
+  const auto timeOf = [&](std::int64_t rows) {
+    return static_cast<double>(measured->cost.of(paddedRows(limits.buckets, rows)));
+  };
+  return timeOf(share) <= kSharingPays * timeOf(most) ? share : most;
 }
 
 // Rows of the items that could share a batch with `head`.
@@ -111,17 +97,71 @@ Gathered gather(std::span<const QueuedItem> items, std::size_t first, const Limi
   return batch;
 }
 
+// Until when `batch` should wait for one more row at `now`; `now` or earlier: not at all. Each of
+// its rows waits for the expected gap. The newcomer would otherwise wait for the whole run. A
+// stream that is silent for twice its usual gap has paused.
+TimeNs worthWaitingUntil(const Gathered& batch, const Limits& limits, TimeNs now,
+                         const std::optional<Measured>& measured) {
+  if (!measured || limits.alwaysDelay) {
+    return kNever;
+  }
+  constexpr TimeNs kLongGap = TimeNs{3600} * 1'000'000'000;
+  const RunCost& cost = measured->cost;
+  const TimeNs gap = measured->gap;
+  const TimeNs run = cost.of(paddedRows(limits.buckets, batch.rows));
+  if (!cost.known || gap > kLongGap ||
+      static_cast<double>(batch.rows) * static_cast<double>(gap) >= static_cast<double>(run)) {
+    return now;
+  }
+  return batch.last + 2 * gap;
+}
+
+// Two runs instead of a padded one have to take this share of its time: what is known is an
+// estimate.
+constexpr double kSplittingPays = 0.9;
+
+// Cuts `batch` to those requests that fill a smaller bucket where that saves time.
+void trim(Gathered& batch, std::span<const QueuedItem> items, const Limits& limits,
+          const std::optional<Measured>& measured) {
+  const Buckets buckets = limits.buckets;
+  if (!measured || !measured->cost.known || paddedRows(buckets, batch.rows) == batch.rows ||
+      batch.decision.part > 0) {
+    return;
+  }
+  const RunCost& cost = measured->cost;
+  std::vector<std::size_t>& take = batch.decision.take;
+  double best = kSplittingPays * static_cast<double>(cost.of(paddedRows(buckets, batch.rows)));
+  std::size_t kept = take.size();
+  std::int64_t rows = 0;
+  for (std::size_t count = 1; count < take.size(); ++count) {
+    rows += items[take[count - 1]].rows;
+    const std::int64_t bucket = paddedRows(buckets, rows);
+    if (bucket == paddedRows(buckets, rows + items[take[count]].rows)) {
+      continue;  // one more fits
+    }
+    const double time =
+        static_cast<double>(cost.of(bucket)) + costOfRuns(buckets, batch.rows - rows, cost);
+    if (time <= best) {
+      best = time;
+      kept = count;
+    }
+  }
+  take.resize(kept);
+}
+
 // The same with a time in waitUntil where it had better wait for more.
 Decision decideFor(std::span<const QueuedItem> items, std::size_t first, const Limits& limits,
                    TimeNs now, const std::optional<Measured>& measured) {
   Gathered batch = gather(items, first, limits, measured);
-  if (limits.maxDelay == 0 || batch.full || batch.start <= now) {
-    return std::move(batch.decision);
+  if (limits.maxDelay > 0 && !batch.full && batch.start > now) {
+    const TimeNs worth = worthWaitingUntil(batch, limits, now, measured);
+    if (const TimeNs start = std::min(batch.start, worth); start > now) {
+      batch.decision.waitUntil = start;
+      return std::move(batch.decision);
+    }
   }
-  const TimeNs worth =
-      worthWaitingUntil(batch.rows, batch.last, now, limits.alwaysDelay ? std::nullopt : measured);
-  if (const TimeNs start = std::min(batch.start, worth); start > now) {
-    batch.decision.waitUntil = start;
+  if (!limits.buckets.empty()) {
+    trim(batch, items, limits, measured);
   }
   return std::move(batch.decision);
 }

@@ -24,6 +24,9 @@ struct Limits {
   std::size_t maxQueue = 1;  // requests
   std::int64_t maxQueueRows = std::numeric_limits<std::int64_t>::max();
   std::size_t maxQueueBytes = std::numeric_limits<std::size_t>::max();  // of inputs
+  // Rows that a run may have, ascending, the last one maxBatch; empty: any. What is missing is
+  // padded.
+  std::vector<std::int64_t> buckets = {};
 };
 
 // What the policy may know of a waiting request.
@@ -60,6 +63,8 @@ struct Measured {
 //   rest; no other request is divided;
 // - a batch leaves an equal share to each idle lane where that makes all of it faster, which is so
 //   when the time of a run lies in its rows rather than in its base;
+// - where buckets leave it padded, a batch is cut to the rows of a smaller one if that and another
+//   run for the rest are expected to take less time;
 // - an incomplete batch waits for at most maxDelay from the arrival of its oldest request, not
 //   beyond the half of what the earliest deadline in it leaves beside a full run, and only while
 //   waiting pays: while the next row is expected to cost those that wait less than it saves by not

@@ -20,6 +20,7 @@
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/scheduler/admission.h"
+#include "native/scheduler/buckets.h"
 #include "native/scheduler/estimate.h"
 #include "native/scheduler/parts.h"
 #include "native/scheduler/policy.h"
@@ -84,14 +85,15 @@ Queue::TakeResult Queue::take(Taken& batch, TimeNs now, std::optional<Measured> 
       measured->gap = static_cast<TimeNs>(gap_);
     }
     if (measured && measured->budget != kNever &&
-        (!taken_.empty() || measured->cost.atMost(load_.rows) >= measured->budget)) {
+        (!taken_.empty() ||
+         measured->cost.atMost(paddedRows(limits_.buckets, load_.rows)) >= measured->budget)) {
       return result;
     }
     if (measured && measured->cost.known && measured->cost.steady) {
       // While more wait than a run takes, late ones make room for those that can still be answered
       // after a full run; otherwise even a short run is worth trying.
       const std::int64_t rows = load_.rows > limits_.maxBatch ? limits_.maxBatch : 1;
-      expire(now, now + measured->cost.of(rows), result.expired);
+      expire(now, now + measured->cost.of(paddedRows(limits_.buckets, rows)), result.expired);
     } else {
       expire(now, now, result.expired);
     }

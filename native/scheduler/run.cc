@@ -3,6 +3,7 @@
 #include "native/scheduler/run.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <span>
@@ -14,6 +15,7 @@
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/scheduler/batch.h"
+#include "native/scheduler/buckets.h"
 #include "native/scheduler/parts.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/served_model.h"
@@ -24,18 +26,20 @@ namespace {
 Result<void> runOnce(ServedModel& model, std::span<const std::unique_ptr<Request>> requests,
                      const std::stop_token& stop, const Clock& clock) {
   try {
-    const Batch batch = pack(requests);
+    const std::int64_t asked = rowsOf(requests);
+    const std::int64_t rows = paddedRows(model.queue.limits().buckets, asked);
+    const Batch batch = pack(requests, rows);
     const TimeNs started = clock.now();
     Result<Outputs> outputs = model.loaded->run(batch, stop);
     const TimeNs time = clock.now() - started;
-    model.metrics.ran(batch.rows, time);
+    model.metrics.ran(asked, rows - asked, time);
     if (!outputs.ok()) {
       return std::move(outputs).error();
     }
     if (!stop.stop_requested()) {  // neither a failed run nor one cut short says what runs cost
       model.estimate.add(batch.rows, time);
     }
-    return split(std::move(outputs).value(), requests);
+    return split(std::move(outputs).value(), requests, rows);
   } catch (const std::exception& failure) {  // std::bad_alloc: a batch is a second copy of its rows
     return Error{
         ErrorCode::kInternal, std::string("the batch cannot be run: ") + failure.what(), {}};

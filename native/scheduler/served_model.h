@@ -34,12 +34,14 @@ struct ServedModel {
               std::size_t mostLanes)
       : loaded(std::move(loadedModel)),
         origin(std::move(from)),
+        signature(limits.buckets.empty() ? loaded->signature() : withFreeRows(loaded->signature())),
         queue(limits),
-        estimate(isPredictable(loaded->signature(), limits.batchable)),
+        estimate(isPredictable(signature, limits.batchable)),
         lanes(mostLanes) {}
 
   const std::shared_ptr<LoadedModel> loaded;
   const ModelOrigin origin;
+  const Signature signature;  // what callers may ask for: with buckets, any number of rows
   Queue queue;
   Metrics metrics;
   RunEstimate estimate;

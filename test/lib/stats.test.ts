@@ -34,6 +34,7 @@ t.test('a new model has counted nothing', async t => {
     inFlight: 0,
     batches: 0,
     rows: 0,
+    paddedRows: 0,
     meanBatch: 0,
     hungRuns: 0,
   });

@@ -54,10 +54,11 @@ const check::Add kBounds("bounds ascend and fit into a histogram", [] {
 
 const check::Add kRan("a run counts its rows, its time and itself", [] {
   Metrics metrics;
-  metrics.ran(3, 20'000);
-  metrics.ran(5, 30'000);
+  metrics.ran(3, 1, 20'000);
+  metrics.ran(5, 0, 30'000);
   check::equal(metrics.batchCount(), std::uint64_t{2}, "batches");
   check::equal(metrics.rowCount(), std::uint64_t{8}, "rows");
+  check::equal(metrics.paddedRowCount(), std::uint64_t{1}, "rows of padding");
   check::equal(metrics.runTime().sum(), 50'000, "nanoseconds");
   check::equal(metrics.batchRows().sum(), 8, "rows in the histogram");
 });

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "native/base/request.h"
 #include "native/base/tensor.h"
 #include "native/engine/engine.h"
+#include "native/scheduler/buckets.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/run.h"
@@ -43,14 +45,14 @@ class Doubler final : public infer::LoadedModel {
   const infer::Signature& signature() const override { return signature_; }
   infer::Result<infer::Outputs> run(const infer::Batch& inputs,
                                     const std::stop_token& stop) override {
-    most = std::max(most, inputs.inputs.front().shape[0]);
+    sizes.insert(inputs.inputs.front().shape[0]);
     if (stop.stop_requested()) {
       return infer::Error{ErrorCode::kEngineFailed, "stopped", {}};
     }
     return test::doubleOrFail(inputs);
   }
 
-  std::int64_t most = 0;  // rows of a run
+  std::set<std::int64_t> sizes;  // rows of its runs
 
  private:
   const infer::Signature signature_ = test::doublerSignature();
@@ -84,11 +86,7 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
       : random_(seed),
         lanes_(static_cast<std::size_t>(1 + below(3))),
         measured_(measure()),
-        limits_{.batchable = below(8) != 0,
-                .maxBatch = 1 + below(8),
-                .maxDelay = below(2) * below(50),
-                .alwaysDelay = below(2) == 0,
-                .maxQueue = static_cast<std::size_t>(1 + below(12))},
+        limits_(randomLimits()),
         doubler_(std::make_shared<Doubler>()),
         model_(doubler_, "test", {"cpu"}, limits_) {}
 
@@ -124,6 +122,21 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
     return static_cast<std::int64_t>(random_() % static_cast<std::uint32_t>(limit));
   }
 
+  Limits randomLimits() {
+    Limits limits{.batchable = below(8) != 0,
+                  .maxBatch = 1 + below(8),
+                  .maxDelay = below(2) * below(50),
+                  .alwaysDelay = below(2) == 0,
+                  .maxQueue = static_cast<std::size_t>(1 + below(12))};
+    if (limits.batchable && below(3) == 0) {
+      for (std::int64_t rows = 1 + below(3); rows < limits.maxBatch; rows += 1 + below(4)) {
+        limits.buckets.push_back(rows);
+      }
+      limits.buckets.push_back(limits.maxBatch);
+    }
+    return limits;
+  }
+
   std::optional<infer::Measured> measure() {
     if (below(2) == 0) {
       return std::nullopt;
@@ -137,8 +150,9 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
 
   // Time that a run takes, by which requests expire early.
   TimeNs costOf(std::int64_t rows) const {
-    return measured_ && measured_->cost.known && measured_->cost.steady ? measured_->cost.of(rows)
-                                                                        : 0;
+    return measured_ && measured_->cost.known && measured_->cost.steady
+               ? measured_->cost.of(infer::paddedRows(limits_.buckets, rows))
+               : 0;
   }
 
   void require(bool holds, const char* what) {
@@ -305,8 +319,8 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
     }
     require(rows <= limits_.maxBatch || !limits_.batchable, "a batch within maxBatch");
     require(batch.size() == 1 || limits_.batchable, "one at a time without a batch axis");
-    if (!sharing && limits_.batchable && batch.size() < candidates.size() &&
-        rows < limits_.maxBatch) {
+    if (limits_.buckets.empty() && !sharing && limits_.batchable &&
+        batch.size() < candidates.size() && rows < limits_.maxBatch) {
       require(rows + rowsLeft(candidates[batch.size()]) > limits_.maxBatch,
               "all that fits in one batch");
     }
@@ -332,7 +346,11 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
     const auto batch = std::move(*at);
     running_.erase(at);
     infer::runBatch(model_, *batch, clock_);
-    require(doubler_->most <= limits_.maxBatch || !limits_.batchable, "no run above maxBatch");
+    for (const std::int64_t rows : std::exchange(doubler_->sizes, {})) {
+      require(rows <= limits_.maxBatch || !limits_.batchable, "no run above maxBatch");
+      require(limits_.buckets.empty() || std::ranges::binary_search(limits_.buckets, rows),
+              "only runs of the size of a bucket");
+    }
   }
 
   void cancel() {

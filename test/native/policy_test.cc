@@ -37,9 +37,12 @@ struct PolicyCase {
   std::int64_t part = 0;
 };
 
-constexpr Limits kEight = {.batchable = true, .maxBatch = 8, .maxDelay = 0, .maxQueue = 100};
-constexpr Limits kPatient = {.batchable = true, .maxBatch = 8, .maxDelay = 100, .maxQueue = 100};
-constexpr Limits kSingle = {.batchable = false, .maxBatch = 1, .maxDelay = 100, .maxQueue = 100};
+const Limits kEight = {.batchable = true, .maxBatch = 8, .maxDelay = 0, .maxQueue = 100};
+const Limits kPatient = {.batchable = true, .maxBatch = 8, .maxDelay = 100, .maxQueue = 100};
+const Limits kSingle = {.batchable = false, .maxBatch = 1, .maxDelay = 100, .maxQueue = 100};
+
+const Limits kBuckets = {
+    .batchable = true, .maxBatch = 8, .maxDelay = 0, .maxQueue = 100, .buckets = {1, 4, 8}};
 
 // The time of a run lies in its rows, or in its base.
 constexpr RunCost kByRow = {.known = true, .base = 0, .perRow = 1000};
@@ -259,6 +262,53 @@ const std::vector<PolicyCase> kCases = {
      {},
      110,
      Measured{.cost = kByRun, .gap = 90}},
+    {"while nothing is measured a batch is padded to the next bucket",
+     {{}, {}, {}, {}, {}},
+     kBuckets,
+     5,
+     {0, 1, 2, 3, 4}},
+    {"where rows cost, exact buckets are run one after the other",
+     {{}, {}, {}, {}, {}},
+     kBuckets,
+     5,
+     {0, 1, 2, 3},
+     kNever,
+     Measured{.cost = kByRow}},
+    {"where runs cost, one is padded",
+     {{}, {}, {}, {}, {}},
+     kBuckets,
+     5,
+     {0, 1, 2, 3, 4},
+     kNever,
+     Measured{.cost = kByRun}},
+    {"a bucket that requests do not fill exactly is padded where that is less",
+     {{.rows = 3}, {.rows = 2}},
+     kBuckets,
+     5,
+     {0},
+     kNever,
+     Measured{.cost = kByRow}},
+    {"a request is not cut for a bucket",
+     {{.rows = 5}},
+     kBuckets,
+     5,
+     {0},
+     kNever,
+     Measured{.cost = kByRow}},
+    {"a batch of a bucket's size stays whole",
+     {{.rows = 3}, {}, {.rows = 4}},
+     kBuckets,
+     5,
+     {0, 1, 2},
+     kNever,
+     Measured{.cost = kByRow}},
+    {"an idle lane is left its share in buckets",
+     {{}, {}, {}, {}, {}, {}, {}},
+     kBuckets,
+     5,
+     {0, 1, 2, 3},
+     kNever,
+     Measured{.cost = kByRow, .idleLanes = 2}},
 };
 
 const check::AddEach kDecided(kCases, [](const PolicyCase& row) {

@@ -29,7 +29,7 @@ using infer::Taken;
 using infer::TimeNs;
 using test::Inbox;
 
-constexpr infer::Limits kLimits = {.batchable = true, .maxBatch = 4, .maxDelay = 0, .maxQueue = 6};
+const infer::Limits kLimits = {.batchable = true, .maxBatch = 4, .maxDelay = 0, .maxQueue = 6};
 
 Requests some(const std::shared_ptr<Inbox>& inbox, std::initializer_list<std::uint64_t> ids) {
   Requests requests;
