@@ -15,7 +15,7 @@ export const deadlineMs = 250;
 export const policies = {
   adaptive: { says: 'adaptive (maxDelayUs 0)', batching: { maxDelayUs: 0 } },
   off: { says: 'off (maxBatch 1)', batching: { maxBatch: 1 } },
-  fixed: { says: 'fixed wait (maxDelayUs 5000)', batching: { maxDelayUs: 5000, delay: 'fixed' } },
+  fixed: { says: 'fixed wait (maxDelayUs 5000)', batching: { maxDelayUs: 5000, mode: 'fixed' } },
 } as const satisfies Record<string, { says: string; batching: LoadOptions['batching'] }>;
 
 export type PolicyName = keyof typeof policies;

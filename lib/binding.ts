@@ -26,12 +26,13 @@ export interface NativeLoadRequest {
   readonly name: string;
   readonly maxBatch: number;
   readonly maxDelayUs: number;
-  readonly delay: 'adaptive' | 'fixed';
+  readonly mode: 'adaptive' | 'fixed' | 'triton';
   readonly maxQueue: number;
   readonly maxQueueRows: number;
   readonly maxQueueBytes: number;
   /** Ascending; empty for none. */
   readonly buckets: readonly number[];
+  readonly preferred: readonly number[];
   readonly lanes: number;
   readonly cores: readonly number[];
   readonly threadsPerRun: number;

@@ -42,6 +42,8 @@ interface InputPlan {
 export interface InputsPlan {
   readonly inputs: readonly InputPlan[];
   readonly maxRows: number;
+  /** The option that `maxRows` comes from. */
+  readonly maxRowsKey: string;
   /** Axis 0 of every input is the same batch axis. */
   readonly batchable: boolean;
 }
@@ -52,12 +54,12 @@ const severalAxes = -2;
 /**
  * Works out once what readInputs() needs for every call.
  * @param specs   the inputs of the signature, in order.
- * @param limits  `maxRows`: the most rows of one request, Infinity for no limit; `batchable`: whether axis 0
+ * @param limits  `maxRows`: the most rows of one request, Infinity for no limit; `maxRowsKey`: the option that says so; `batchable`: whether axis 0
  *                is the same batch axis for all inputs.
  */
 export function planInputs(
   specs: readonly TensorSpec[],
-  limits: { readonly maxRows: number; readonly batchable: boolean },
+  limits: Omit<InputsPlan, 'inputs'>,
 ): InputsPlan {
   return { ...limits, inputs: specs.map(planInput) };
 }
@@ -94,7 +96,7 @@ export function readInputs(
     if (input.spec.shape[0] !== -1) continue;
     const rows = shapes[start + 1] ?? 0;
     if (rows > plan.maxRows) {
-      throw wrong(input, `at most ${plan.maxRows} rows (limits.maxRows)`, `${rows} rows`);
+      throw wrong(input, `at most ${plan.maxRows} rows (${plan.maxRowsKey})`, `${rows} rows`);
     }
     if (!plan.batchable) continue;
     if (rowsOfFirst >= 0 && rows !== rowsOfFirst) {

@@ -122,20 +122,18 @@ function loadRequest(settings: Settings) {
   const { lanes, cores, threadsPerRun } = placement;
   const libraries = engineLibraries(settings.enginePath);
   const declared = settings.inputs ?? [];
-  const buckets = batching.buckets ?? [];
+  const lists = { buckets: batching.buckets ?? [], preferred: batching.preferred ?? [] };
   const threads = { lanes, cores, threadsPerRun };
-  return { engine, libraries, file, name, ...batching, buckets, ...threads, warmup, declared };
+  return { engine, libraries, file, name, ...batching, ...lists, ...threads, warmup, declared };
 }
 
 function createModel(settings: Settings, native: NativeModel): Model {
   const facts = native.info();
-  const signature = joinSignature(settings, { inputs: facts.inputs, outputs: facts.outputs });
-  const { inputs, outputs } = signature;
-  const maxRows = settings.limits.maxRows ?? Number.POSITIVE_INFINITY;
+  const described = deepFreeze(describeModel(settings, facts));
+  const { inputs, outputs } = described.signature;
   const handle: Handle = { native, outputs, inFlight: 0, onIdle: undefined };
-  const plan = planInputs(inputs, { maxRows, batchable: facts.batchable });
+  const plan = planInputs(inputs, { ...rowLimit(described), batchable: facts.batchable });
   const closing = closer(handle);
-  const described = deepFreeze(describeModel(settings, facts, signature));
   const info = Object.freeze(
     Object.defineProperty({ ...described }, 'lanes', {
       get: () => closing.last()?.lanes ?? readLanes(native),
@@ -169,18 +167,22 @@ function scaler(native: NativeModel, name: string, isClosed: () => boolean): Mod
   return scale;
 }
 
-function describeModel(
-  settings: Settings,
-  facts: NativeInfo,
-  signature: Signature,
-): Omit<ModelInfo, 'lanes'> {
+/** The most rows of one request, and the key that says so. */
+function rowLimit({ limits, batching }: Omit<ModelInfo, 'lanes'>) {
+  const most = limits.maxRows ?? Number.POSITIVE_INFINITY;
+  return batching.mode === 'triton' && batching.maxBatch > 1 && batching.maxBatch < most
+    ? { maxRows: batching.maxBatch, maxRowsKey: 'batching.maxBatch' }
+    : { maxRows: most, maxRowsKey: 'limits.maxRows' };
+}
+
+function describeModel(settings: Settings, facts: NativeInfo): Omit<ModelInfo, 'lanes'> {
   const { name, version, batching, limits, file, preprocess, postprocess } = settings;
   return {
     name,
     version,
     engine: facts.engine,
     devices: facts.devices,
-    signature,
+    signature: joinSignature(settings, { inputs: facts.inputs, outputs: facts.outputs }),
     batching: { ...batching, maxBatch: facts.maxBatch },
     limits,
     path: file,

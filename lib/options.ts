@@ -28,11 +28,12 @@ type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined };
 export interface Batching {
   readonly maxBatch: number;
   readonly maxDelayUs: number;
-  readonly delay: 'adaptive' | 'fixed';
+  readonly mode: 'adaptive' | 'fixed' | 'triton';
   readonly maxQueue: number;
   readonly maxQueueRows: number;
   readonly maxQueueBytes: number;
   readonly buckets?: readonly number[];
+  readonly preferred?: readonly number[];
 }
 
 /** Where a model runs. */
@@ -85,7 +86,7 @@ export const defaults = {
   version: '1',
   batching: {
     maxDelayUs: 0,
-    delay: 'adaptive',
+    mode: 'adaptive',
     maxQueue: 1024,
     maxQueueRows: 1_048_576,
     maxQueueBytes: 268_435_456,
@@ -162,6 +163,14 @@ const integer = (minimum: number, maximum: number): Schema => ({
   minimum,
   maximum,
 });
+
+const sizes: Schema = {
+  type: 'array',
+  items: integer(1, 65536),
+  minItems: 1,
+  maxItems: 64,
+  uniqueItems: true,
+};
 
 /** All options in the order of docs/options.md, which a test compares with this table. */
 export const optionTable: readonly OptionRow[] = [
@@ -290,21 +299,22 @@ export const optionTable: readonly OptionRow[] = [
     description: 'The longest a request may wait for others although a lane is free.',
   },
   {
-    key: 'batching.delay',
-    schema: choice('adaptive', 'fixed'),
-    default: defaults.batching.delay,
+    key: 'batching.mode',
+    schema: choice('adaptive', 'fixed', 'triton'),
+    default: defaults.batching.mode,
     description:
-      'Whether `maxDelayUs` is an upper bound, used only while the measured arrivals say that waiting pays, or is always waited out as other servers do.',
+      "When a batch that is not full leaves although a lane is free: `adaptive` waits for more rows only while the measured arrivals say that this pays, `maxDelayUs` at most; `fixed` always waits for `maxDelayUs`; `triton` follows the rules of Triton's dynamic batcher: a batch of a size of `preferred` leaves at once, another shape ends it, no request is divided, and one of more rows than `maxBatch` is refused.",
+  },
+  {
+    key: 'batching.preferred',
+    schema: sizes,
+    defaultText: '`maxBatch`',
+    unit: 'rows',
+    description: 'The sizes that `mode` `triton` does not wait beyond (`preferred_batch_size`).',
   },
   {
     key: 'batching.buckets',
-    schema: {
-      type: 'array',
-      items: integer(1, 65536),
-      minItems: 1,
-      maxItems: 64,
-      uniqueItems: true,
-    },
+    schema: sizes,
     defaultText: 'none: a run has as many rows as there are',
     unit: 'rows',
     description:

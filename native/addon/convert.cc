@@ -17,6 +17,7 @@
 #include "native/base/tensor.h"
 #include "native/engine/registry.h"
 #include "native/scheduler/lane_pool.h"
+#include "native/scheduler/policy.h"
 #include "native/scheduler/scheduler.h"
 
 namespace infer::addon {
@@ -56,6 +57,22 @@ double numberOf(const Napi::Object& object, const char* key) {
 
 std::string textOf(const Napi::Object& object, const char* key) {
   return object.Get(key).As<Napi::String>().Utf8Value();
+}
+
+std::vector<std::int64_t> numbersOf(const Napi::Object& object, const char* key) {
+  const auto array = object.Get(key).As<Napi::Array>();
+  std::vector<std::int64_t> numbers;
+  for (std::uint32_t i = 0; i < array.Length(); ++i) {
+    numbers.push_back(Napi::Value(array[i]).As<Napi::Number>().Int64Value());
+  }
+  return numbers;
+}
+
+BatchMode modeOf(const std::string& name) {
+  if (name == "triton") {
+    return BatchMode::kTriton;
+  }
+  return name == "fixed" ? BatchMode::kFixed : BatchMode::kAdaptive;
 }
 
 }  // namespace
@@ -157,14 +174,12 @@ LoadSpec toLoadSpec(const Napi::Object& request, std::string& engine) {
   spec.limits.maxBatch = static_cast<std::int64_t>(numberOf(request, "maxBatch"));
   spec.limits.maxDelay =
       static_cast<TimeNs>(numberOf(request, "maxDelayUs") * kNanosecondsPerMicrosecond);
-  spec.limits.alwaysDelay = textOf(request, "delay") == "fixed";
+  spec.limits.mode = modeOf(textOf(request, "mode"));
   spec.limits.maxQueue = static_cast<std::size_t>(numberOf(request, "maxQueue"));
   spec.limits.maxQueueRows = static_cast<std::int64_t>(numberOf(request, "maxQueueRows"));
   spec.limits.maxQueueBytes = static_cast<std::size_t>(numberOf(request, "maxQueueBytes"));
-  const auto buckets = request.Get("buckets").As<Napi::Array>();
-  for (std::uint32_t i = 0; i < buckets.Length(); ++i) {
-    spec.limits.buckets.push_back(Napi::Value(buckets[i]).As<Napi::Number>().Int64Value());
-  }
+  spec.limits.buckets = numbersOf(request, "buckets");
+  spec.limits.preferred = numbersOf(request, "preferred");
   spec.placement = toPlacement(request);
   spec.warmup = request.Get("warmup").ToBoolean();
   const auto declared = request.Get("declared").As<Napi::Array>();

@@ -106,6 +106,48 @@ Result<Limits> resolveBuckets(Limits limits, const Signature& signature) {
   return limits;
 }
 
+Result<Limits> resolveMaxBatch(Limits limits, const Signature& signature) {
+  const bool asked = limits.maxBatch > 1;
+  if (asked && !hasFreeRows(signature)) {
+    return Error{
+        ErrorCode::kBadInput,
+        "batching.maxBatch: expected 1 for a model that cannot be batched (axis 0 of some input or "
+        "output is not free), got " +
+            std::to_string(limits.maxBatch),
+        {}};
+  }
+  limits.batchable = asked || (limits.maxBatch == 0 && isBatchable(signature));
+  if (!limits.batchable) {
+    limits.maxBatch = 1;
+  } else if (limits.maxBatch == 0) {
+    limits.maxBatch = kDefaultMaxBatch;
+  }
+  return limits;
+}
+
+Result<Limits> resolvePreferred(Limits limits) {
+  std::vector<std::int64_t>& preferred = limits.preferred;
+  if (limits.mode != BatchMode::kTriton) {
+    if (!preferred.empty()) {
+      return Error{ErrorCode::kBadInput,
+                   "batching.preferred: expected none unless batching.mode is \"triton\", got " +
+                       shapeText(preferred),
+                   {}};
+    }
+    return limits;
+  }
+  std::ranges::sort(preferred);
+  if (preferred.empty()) {
+    preferred.push_back(limits.maxBatch);
+  } else if (preferred.back() > limits.maxBatch) {
+    return Error{ErrorCode::kBadInput,
+                 "batching.preferred: expected sizes up to batching.maxBatch, " +
+                     std::to_string(limits.maxBatch) + ", got " + shapeText(preferred),
+                 {}};
+  }
+  return limits;
+}
+
 }  // namespace
 
 std::string sharingKey(const LoadSpec& spec, std::string_view engine) {
@@ -123,14 +165,16 @@ std::string sharingKey(const LoadSpec& spec, std::string_view engine) {
   add(spec.file.threadsPerRun);
   add(spec.limits.maxBatch);
   add(spec.limits.maxDelay);
-  add(spec.limits.alwaysDelay ? 1 : 0);
+  add(static_cast<int>(spec.limits.mode));
   add(spec.limits.maxQueue);
   add(spec.limits.maxQueueRows);
   add(spec.limits.maxQueueBytes);
-  for (const std::int64_t rows : spec.limits.buckets) {
-    add(rows);
+  for (const auto* list : {&spec.limits.buckets, &spec.limits.preferred}) {
+    for (const std::int64_t rows : *list) {
+      add(rows);
+    }
+    key += '\n';  // other numbers follow
   }
-  key += '\n';  // cores follow
   add(spec.placement.lanes);
   for (const int core : spec.placement.cores) {
     add(core);
@@ -139,25 +183,9 @@ std::string sharingKey(const LoadSpec& spec, std::string_view engine) {
 }
 
 Result<Limits> resolveLimits(Limits limits, const Signature& signature) {
-  if (!limits.buckets.empty()) {
-    return resolveBuckets(std::move(limits), signature);
-  }
-  const bool asked = limits.maxBatch > 1;
-  if (asked && !hasFreeRows(signature)) {
-    return Error{
-        ErrorCode::kBadInput,
-        "batching.maxBatch: expected 1 for a model that cannot be batched (axis 0 of some input or "
-        "output is not free), got " +
-            std::to_string(limits.maxBatch),
-        {}};
-  }
-  limits.batchable = asked || (limits.maxBatch == 0 && isBatchable(signature));
-  if (!limits.batchable) {
-    limits.maxBatch = 1;
-  } else if (limits.maxBatch == 0) {
-    limits.maxBatch = kDefaultMaxBatch;
-  }
-  return limits;
+  auto resolved = limits.buckets.empty() ? resolveMaxBatch(std::move(limits), signature)
+                                         : resolveBuckets(std::move(limits), signature);
+  return resolved.ok() ? resolvePreferred(std::move(resolved).value()) : std::move(resolved);
 }
 
 Result<void> warmUp(LoadedModel& model, const std::map<std::string, Shape>& declared,

@@ -102,7 +102,7 @@ Gathered gather(std::span<const QueuedItem> items, std::size_t first, const Limi
 // stream that is silent for twice its usual gap has paused.
 TimeNs worthWaitingUntil(const Gathered& batch, const Limits& limits, TimeNs now,
                          const std::optional<Measured>& measured) {
-  if (!measured || limits.alwaysDelay) {
+  if (!measured || limits.mode == BatchMode::kFixed) {
     return kNever;
   }
   constexpr TimeNs kLongGap = TimeNs{3600} * 1'000'000'000;
@@ -175,6 +175,9 @@ Decision decide(std::span<const QueuedItem> items, const Limits& limits, TimeNs 
   }
   if (!limits.batchable) {
     return {.take = {0}, .part = 0, .waitUntil = kNever};
+  }
+  if (limits.mode == BatchMode::kTriton) {
+    return decideTriton(items, limits, now);
   }
   Decision decision = decideFor(items, 0, limits, now, measured);
   if (decision.waitUntil == kNever) {

@@ -15,11 +15,18 @@
 
 namespace infer {
 
+// When an incomplete batch leaves a lane that is free.
+enum class BatchMode : std::uint8_t {
+  kAdaptive,  // maxDelay is an upper bound, used while waiting pays
+  kFixed,     // after maxDelay
+  kTriton,    // as Triton's dynamic batcher has it: see decideTriton()
+};
+
 struct Limits {
   bool batchable = true;      // false: one request a run
   std::int64_t maxBatch = 1;  // rows of one run; a larger request is run in parts
   TimeNs maxDelay = 0;        // upper bound of waiting for more rows
-  bool alwaysDelay = false;   // wait for maxDelay whether it pays or not, as other servers do
+  BatchMode mode = BatchMode::kAdaptive;
   // What may wait; an empty queue takes any one request.
   std::size_t maxQueue = 1;  // requests
   std::int64_t maxQueueRows = std::numeric_limits<std::int64_t>::max();
@@ -27,6 +34,8 @@ struct Limits {
   // Rows that a run may have, ascending, the last one maxBatch; empty: any. What is missing is
   // padded.
   std::vector<std::int64_t> buckets = {};
+  // For kTriton: rows that are worth a run without waiting for more, ascending, not empty.
+  std::vector<std::int64_t> preferred = {};
 };
 
 // What the policy may know of a waiting request.
@@ -71,5 +80,14 @@ struct Measured {
 //   needing a run of its own.
 Decision decide(std::span<const QueuedItem> items, const Limits& limits, TimeNs now,
                 const std::optional<Measured>& measured = std::nullopt);
+
+// The decision of kTriton, where nothing is measured. The batch are the oldest requests up to the
+// first one of another tail or of too many rows; none is divided and none is passed over.
+// - up to the largest preferred size that they reach exactly, at once; where a request would lead
+//   beyond all preferred sizes before one was reached, those before it, at once;
+// - else all of them when no more can join, when they have the rows of the largest preferred size,
+//   or when the oldest has waited for maxDelay, after which preferred sizes do not count;
+// - else they wait for that.
+Decision decideTriton(std::span<const QueuedItem> items, const Limits& limits, TimeNs now);
 
 }  // namespace infer

@@ -68,3 +68,38 @@ t.test('buckets that a model cannot run are refused', async t => {
     });
   }
 });
+
+t.test('mode "triton" runs a preferred size at once and divides no request', async t => {
+  const model = await loadModel(fixture('affine.onnx'), {
+    ...oneLane,
+    batching: { mode: 'triton', maxBatch: 8, preferred: [6, 2], maxDelayUs: 60_000_000 },
+  });
+  t.teardown(() => model.close());
+  const { y } = await model.predict({ x: new Float32Array(2 * 4) });
+  t.same(y?.shape, [2, 3], 'an answer long before the delay is over');
+  const three = model.predict({ x: new Float32Array(3 * 4) });
+  const seven = model.predict({ x: new Float32Array(7 * 4) });
+  t.same((await seven)['y']?.shape, [7, 3]);
+  t.same((await three)['y']?.shape, [3, 3], 'which went when the 7 came');
+  t.equal(model.stats().batches, 3);
+  await t.rejects(model.predict({ x: new Float32Array(9 * 4) }), {
+    code: 'INFER_BAD_INPUT',
+    message: 'input "x": expected at most 8 rows (batching.maxBatch), got 9 rows',
+  });
+});
+
+t.test('preferred sizes are for mode "triton" and within maxBatch', async t => {
+  const cases = [
+    { batching: { preferred: [4] }, message: /expected none unless batching.mode is "triton"/ },
+    {
+      batching: { mode: 'triton', maxBatch: 8, preferred: [16, 4] },
+      message: /expected sizes up to batching.maxBatch, 8, got \[4, 16\]/,
+    },
+  ] as const;
+  for (const { batching, message } of cases) {
+    await t.rejects(loadModel(fixture('affine.onnx'), { batching }), {
+      code: 'INFER_BAD_INPUT',
+      message,
+    });
+  }
+});

@@ -32,6 +32,7 @@
 
 namespace {
 
+using infer::BatchMode;
 using infer::ErrorCode;
 using infer::kNever;
 using infer::Limits;
@@ -126,13 +127,19 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
     Limits limits{.batchable = below(8) != 0,
                   .maxBatch = 1 + below(8),
                   .maxDelay = below(2) * below(50),
-                  .alwaysDelay = below(2) == 0,
+                  .mode = static_cast<BatchMode>(below(3)),
                   .maxQueue = static_cast<std::size_t>(1 + below(12))};
     if (limits.batchable && below(3) == 0) {
       for (std::int64_t rows = 1 + below(3); rows < limits.maxBatch; rows += 1 + below(4)) {
         limits.buckets.push_back(rows);
       }
       limits.buckets.push_back(limits.maxBatch);
+    }
+    for (std::int64_t rows = 1 + below(4); rows < limits.maxBatch; rows += 1 + below(4)) {
+      limits.preferred.push_back(rows);
+    }
+    if (limits.preferred.empty() || below(2) == 0) {
+      limits.preferred.push_back(limits.maxBatch);
     }
     return limits;
   }
@@ -148,6 +155,7 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
                            .gap = kNever};  // the queue knows it
   }
 
+  bool isTriton() const { return limits_.batchable && limits_.mode == BatchMode::kTriton; }
   // Time that a run takes, by which requests expire early.
   TimeNs costOf(std::int64_t rows) const {
     return measured_ && measured_->cost.known && measured_->cost.steady
@@ -186,7 +194,9 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
                 .width = 1 + below(3),
                 .arrived = now(),
                 .deadline = below(4) == 0 ? now() + 1 + below(60) : kNever};
-    if (limits_.batchable && below(4) == 0) {
+    if (isTriton()) {
+      known.rows = std::min(known.rows, limits_.maxBatch);  // lib/ refuses more
+    } else if (limits_.batchable && below(4) == 0) {
       known.rows += below(3 * limits_.maxBatch);
     }
     known.poisoned = known.rows > 0 && below(16) == 0;
@@ -273,9 +283,9 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
   void checkExpired(const Known& known, bool manyWait) {
     require(known.deadline <= now() + costOf(manyWait ? limits_.maxBatch : 1),
             "nothing expired too early");
-    require(
-        busyUntil_ >= known.arrived || known.deadline <= known.arrived + costOf(limits_.maxBatch),
-        "no deadline passed while a lane was idle");
+    require(isTriton() || busyUntil_ >= known.arrived ||
+                known.deadline <= known.arrived + costOf(limits_.maxBatch),
+            "no deadline passed while a lane was idle");
   }
 
   // Requests of this width that wait, oldest first.
@@ -319,11 +329,22 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
     }
     require(rows <= limits_.maxBatch || !limits_.batchable, "a batch within maxBatch");
     require(batch.size() == 1 || limits_.batchable, "one at a time without a batch axis");
-    if (limits_.buckets.empty() && !sharing && limits_.batchable &&
-        batch.size() < candidates.size() && rows < limits_.maxBatch) {
+    if (isTriton()) {
+      checkTritonBatch(batch, rows);
+    } else if (limits_.buckets.empty() && !sharing && limits_.batchable &&
+               batch.size() < candidates.size() && rows < limits_.maxBatch) {
       require(rows + rowsLeft(candidates[batch.size()]) > limits_.maxBatch,
               "all that fits in one batch");
     }
+  }
+
+  void checkTritonBatch(const infer::Requests& batch, std::int64_t rows) {
+    require(batch.front()->id == waiting_.front() && batch.back()->id == waiting_[batch.size() - 1],
+            "nobody passed over");
+    require(std::ranges::binary_search(limits_.preferred, rows) ||
+                rows > limits_.preferred.back() || batch.size() < waiting_.size() ||
+                now() >= known_[waiting_.front()].arrived + limits_.maxDelay,
+            "a batch of no preferred size only at its end or when it is late");
   }
 
   void checkAnswer(const infer::Reply& reply) {

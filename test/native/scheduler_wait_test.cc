@@ -10,6 +10,7 @@
 #include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/base/request.h"
+#include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/scheduler.h"
 #include "test/native/check.h"
@@ -29,7 +30,7 @@ constexpr infer::TimeNs kHour = infer::TimeNs{3'600'000} * kMillisecond;
 infer::LoadSpec delayed(const Rig& rig, infer::TimeNs maxDelay, const char* file = "affine.onnx") {
   auto spec = rig.spec(test::fixture(file));
   spec.limits.maxDelay = maxDelay;
-  spec.limits.alwaysDelay = true;
+  spec.limits.mode = infer::BatchMode::kFixed;
   return spec;
 }
 
@@ -46,7 +47,7 @@ const check::Add kDelayOne("a lone request waits for others no longer than maxDe
 const check::Add kDelayLone("a lone request does not wait while nothing says that others come", [] {
   Rig rig(1, Rig::Time::kReal);
   infer::LoadSpec spec = delayed(rig, kHour);
-  spec.limits.alwaysDelay = false;
+  spec.limits.mode = infer::BatchMode::kAdaptive;
   const auto model = rig.load(spec);
   rig.submit(model, 1, 1);
   rig.inbox->waitFor(1);  // it would wait for an hour
