@@ -33,6 +33,12 @@ export interface NativeLoadRequest {
   /** Ascending; empty for none. */
   readonly buckets: readonly number[];
   readonly preferred: readonly number[];
+  /** `mask` is empty for none. */
+  readonly padding: readonly {
+    readonly input: string;
+    readonly value: number;
+    readonly mask: string;
+  }[];
   readonly lanes: number;
   readonly cores: readonly number[];
   readonly threadsPerRun: number;

@@ -24,8 +24,8 @@ export interface TensorInput {
 /** What predict() takes: a tensor, or only its elements, for every input name. */
 export type Inputs = Readonly<Record<string, TensorData | TensorInput>>;
 
-/** What the addon takes for one input. */
-export type NativeData = NumericData | readonly string[];
+/** What the addon takes for one input; undefined for one that it makes. */
+export type NativeData = NumericData | readonly string[] | undefined;
 
 /** One input with everything that does not change from call to call worked out. */
 interface InputPlan {
@@ -36,6 +36,8 @@ interface InputPlan {
   readonly freeAxis: number;
   /** Product of the fixed axes. */
   readonly fixedSize: number;
+  /** Whether a caller may leave it out. */
+  readonly optional: boolean;
 }
 
 /** All inputs of a model. */
@@ -55,21 +57,23 @@ const severalAxes = -2;
  * Works out once what readInputs() needs for every call.
  * @param specs   the inputs of the signature, in order.
  * @param limits  `maxRows`: the most rows of one request, Infinity for no limit; `maxRowsKey`: the option that says so; `batchable`: whether axis 0
- *                is the same batch axis for all inputs.
+ *                is the same batch axis for all inputs; `optional`: names of inputs that may be left out.
  */
 export function planInputs(
   specs: readonly TensorSpec[],
-  limits: Omit<InputsPlan, 'inputs'>,
+  limits: Omit<InputsPlan, 'inputs'> & { readonly optional: readonly string[] },
 ): InputsPlan {
-  return { ...limits, inputs: specs.map(planInput) };
+  const { optional, ...rest } = limits;
+  return { ...rest, inputs: specs.map(spec => planInput(spec, optional.includes(spec.name))) };
 }
 
-function planInput(spec: TensorSpec): InputPlan {
+function planInput(spec: TensorSpec, optional: boolean): InputPlan {
   const free = spec.shape.flatMap((size, axis) => (size < 0 ? [axis] : []));
   return {
     spec,
     tag: elementTypes[spec.type].array?.name,
     freeAxis: free.length > 1 ? severalAxes : (free[0] ?? noAxis),
+    optional,
     fixedSize: spec.shape.reduce((product, size) => (size < 0 ? product : product * size), 1),
   };
 }
@@ -92,6 +96,11 @@ export function readInputs(
   let rowsOfFirst = -1;
   for (const input of plan.inputs) {
     const start = shapes.length;
+    if (input.optional && !Object.hasOwn(given, input.spec.name)) {
+      data.push(undefined);
+      shapes.push(0);
+      continue;
+    }
     readTensor(input, given[input.spec.name], data, shapes);
     if (input.spec.shape[0] !== -1) continue;
     const rows = shapes[start + 1] ?? 0;
@@ -114,8 +123,12 @@ function checkNames(plan: InputsPlan, values: unknown): Record<string, unknown> 
   }
   if (Array.isArray(values)) throw notNamed(plan, values);
   let found = 0;
-  for (const { spec } of plan.inputs) if (Object.hasOwn(values, spec.name)) found++;
-  if (found !== plan.inputs.length || Object.keys(values).length !== found) {
+  let absent = 0;
+  for (const { spec, optional } of plan.inputs) {
+    if (Object.hasOwn(values, spec.name)) found++;
+    else if (optional) absent++;
+  }
+  if (found + absent !== plan.inputs.length || Object.keys(values).length !== found) {
     throw wrongNames(plan, values);
   }
   return values as Record<string, unknown>;
@@ -135,7 +148,9 @@ function notNamed(plan: InputsPlan, values: unknown): InferenceError {
 
 function wrongNames(plan: InputsPlan, values: object): InferenceError {
   const known = namesOf(plan);
-  const missing = known.find(name => !Object.hasOwn(values, name));
+  const missing = plan.inputs.find(
+    ({ spec, optional }) => !optional && !Object.hasOwn(values, spec.name),
+  )?.spec.name;
   const extra = Object.keys(values).find(name => !known.includes(name));
   const text =
     missing === undefined
@@ -185,7 +200,7 @@ function readRecord(input: InputPlan, value: object, data: NativeData[], shapes:
 }
 
 /** The elements, in the class that the addon takes for the type. */
-function readData(input: InputPlan, value: unknown): NativeData {
+function readData(input: InputPlan, value: unknown): NumericData | readonly string[] {
   const { type } = input.spec;
   const tag = arrayTag(value);
   if (type === 'string' && Array.isArray(value)) return checkStrings(input, value);

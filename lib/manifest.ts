@@ -12,14 +12,8 @@ import {
   onlyModelIn,
   readText,
 } from './location.js';
-import {
-  type Batching,
-  type CheckedOptions,
-  defaults,
-  type ImageSpec,
-  type Limits,
-  type Placement,
-} from './options.js';
+import type { Batching, CheckedOptions, ImageSpec, Limits, Placement } from './option-types.js';
+import { defaults } from './options.js';
 import { checkOptions } from './schema.js';
 import type { TensorSpec } from './tensor.js';
 
@@ -157,11 +151,18 @@ async function fillIn(location: Location, given: CheckedOptions): Promise<Settin
     outputs: given.outputs,
     preprocess: given.preprocess && mapValues(given.preprocess, fillImage),
     postprocess: given.postprocess && (await readPostprocess(directory, given.postprocess)),
-    batching: { ...defaults.batching, maxBatch: 0, ...given.batching },
+    batching: fillBatching(given.batching ?? {}),
     placement: { ...defaults.placement, lanes: 0, cores: [], ...given.placement },
     limits: { ...given.limits },
     warmup: (given.warmup ?? defaults.warmup) === 'random',
     enginePath: given.enginePath === undefined ? undefined : resolve(given.enginePath),
+  };
+}
+
+function fillBatching({ padding, ...given }: NonNullable<CheckedOptions['batching']>): Batching {
+  return {
+    ...{ ...defaults.batching, maxBatch: 0, ...given },
+    ...(padding && { padding: mapValues(padding, own => ({ ...defaults.padding, ...own })) }),
   };
 }
 

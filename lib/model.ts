@@ -12,7 +12,8 @@ import {
 } from './errors.js';
 import { type Inputs, type InputsPlan, type NativeData, planInputs, readInputs } from './inputs.js';
 import { type Postprocess, type Preprocess, readSettings, type Settings } from './manifest.js';
-import { type Batching, type Limits, type LoadOptions, maxTimeoutMs } from './options.js';
+import type { Batching, Limits, LoadOptions } from './option-types.js';
+import { maxTimeoutMs } from './options.js';
 import { readScaling, type Scaling } from './scaling.js';
 import { joinSignature } from './signature.js';
 import { type ModelStats, readStats } from './stats.js';
@@ -121,8 +122,14 @@ function loadRequest(settings: Settings) {
   const { engine, file, name, batching, placement, warmup } = settings;
   const { lanes, cores, threadsPerRun } = placement;
   const libraries = engineLibraries(settings.enginePath);
+  const lists = {
+    buckets: batching.buckets ?? [],
+    preferred: batching.preferred ?? [],
+    padding: Object.entries(batching.padding ?? {}).map(([input, own]) => {
+      return { input, value: own.value, mask: own.mask ?? '' };
+    }),
+  };
   const declared = settings.inputs ?? [];
-  const lists = { buckets: batching.buckets ?? [], preferred: batching.preferred ?? [] };
   const threads = { lanes, cores, threadsPerRun };
   return { engine, libraries, file, name, ...batching, ...lists, ...threads, warmup, declared };
 }
@@ -132,7 +139,11 @@ function createModel(settings: Settings, native: NativeModel): Model {
   const described = deepFreeze(describeModel(settings, facts));
   const { inputs, outputs } = described.signature;
   const handle: Handle = { native, outputs, inFlight: 0, onIdle: undefined };
-  const plan = planInputs(inputs, { ...rowLimit(described), batchable: facts.batchable });
+  const plan = planInputs(inputs, {
+    ...rowLimit(described),
+    batchable: facts.batchable,
+    optional: masksOf(described),
+  });
   const closing = closer(handle);
   const info = Object.freeze(
     Object.defineProperty({ ...described }, 'lanes', {
@@ -173,6 +184,11 @@ function rowLimit({ limits, batching }: Omit<ModelInfo, 'lanes'>) {
   return batching.mode === 'triton' && batching.maxBatch > 1 && batching.maxBatch < most
     ? { maxRows: batching.maxBatch, maxRowsKey: 'batching.maxBatch' }
     : { maxRows: most, maxRowsKey: 'limits.maxRows' };
+}
+
+/** The inputs that the addon makes when a caller leaves them out. */
+function masksOf({ batching }: Pick<ModelInfo, 'batching'>): readonly string[] {
+  return Object.values(batching.padding ?? {}).flatMap(({ mask }) => mask ?? []);
 }
 
 function describeModel(settings: Settings, facts: NativeInfo): Omit<ModelInfo, 'lanes'> {

@@ -1,85 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one table of options: every key of model.json and of loadModel() with type, range, default and unit.
-import { elementTypes, maxAxisSize, type TensorSpec } from './tensor.js';
+import { elementTypes, maxAxisSize } from './tensor.js';
 
 /** The longest deadline: what setTimeout() can count, nearly 25 days. */
 export const maxTimeoutMs = 2 ** 31 - 1;
-
-/** How the pixels of an image become an input of shape [N, C, H, W] or [N, H, W, C]. */
-export interface ImageSpec {
-  /** Width and height in pixels that the model wants. */
-  readonly size: readonly [width: number, height: number];
-  /** How an image of another size is fitted. */
-  readonly resize: 'stretch' | 'cover' | 'contain' | 'shorter';
-  /** For resize `shorter`: what the shorter side is scaled to before the centre is cut out. */
-  readonly shorter: number;
-  readonly layout: 'NCHW' | 'NHWC';
-  readonly colour: 'rgb' | 'bgr' | 'gray';
-  /** value = (pixel * scale - mean[channel]) / std[channel], in float32. */
-  readonly scale: number;
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
-}
-
-/** Any value of T left out or undefined. */
-type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined };
-
-/** How requests queue and batch. Units and ranges: docs/options.md. */
-export interface Batching {
-  readonly maxBatch: number;
-  readonly maxDelayUs: number;
-  readonly mode: 'adaptive' | 'fixed' | 'triton';
-  readonly maxQueue: number;
-  readonly maxQueueRows: number;
-  readonly maxQueueBytes: number;
-  readonly buckets?: readonly number[];
-  readonly preferred?: readonly number[];
-}
-
-/** Where a model runs. */
-export interface Placement {
-  readonly device: string;
-  readonly lanes: number;
-  readonly cores: readonly number[];
-  readonly threadsPerRun: number;
-}
-
-/** What one request may ask for; a key that is absent sets no limit. */
-export interface Limits {
-  readonly timeoutMs?: number;
-  readonly maxRows?: number;
-}
-
-/** Options of loadModel(): any key of model.json, which it overrides, and `enginePath`. */
-export interface LoadOptions {
-  readonly name?: string | undefined;
-  readonly version?: string | undefined;
-  readonly engine?: 'onnxruntime' | undefined;
-  readonly file?: string | undefined;
-  readonly inputs?: readonly TensorSpec[] | undefined;
-  readonly outputs?: readonly TensorSpec[] | undefined;
-  readonly preprocess?: Readonly<Record<string, PreprocessOptions>> | undefined;
-  readonly postprocess?: Readonly<Record<string, PostprocessOptions>> | undefined;
-  readonly batching?: Optional<Batching> | undefined;
-  readonly placement?: Optional<Placement> | undefined;
-  readonly limits?: Optional<Limits> | undefined;
-  readonly warmup?: 'none' | 'random' | undefined;
-  readonly enginePath?: string | undefined;
-}
-
-/** Options for making an input from encoded media; `size` has to come from here or from model.json. */
-export type PreprocessOptions = Optional<{ image: Optional<ImageSpec> }>;
-
-/** Options for turning scores into named classes. */
-export type PostprocessOptions = Optional<{ labels: string; topK: number; softmax: boolean }>;
-
-/** T without undefined at any depth: what is left of options once they are checked. */
-type Defined<T> = T extends string | number | boolean | readonly unknown[]
-  ? T
-  : { readonly [K in keyof T]: Defined<Exclude<T[K], undefined>> };
-
-/** Options of any origin after the check. */
-export type CheckedOptions = Defined<LoadOptions>;
 
 /** The defaults that are fixed values; the table shows them too. */
 export const defaults = {
@@ -91,6 +15,7 @@ export const defaults = {
     maxQueueRows: 1_048_576,
     maxQueueBytes: 268_435_456,
   },
+  padding: { value: 0 },
   placement: { device: 'cpu', threadsPerRun: 1 },
   warmup: 'none',
   image: { resize: 'stretch', layout: 'NCHW', colour: 'rgb', scale: 1 / 255 },
@@ -319,6 +244,20 @@ export const optionTable: readonly OptionRow[] = [
     unit: 'rows',
     description:
       'The only sizes that a run may have, ascending; the largest is `maxBatch`. A run is padded to the next one with copies of its first row, or made as several smaller ones where the measured times say that this is faster; no answer holds padding. For models compiled for these sizes: one whose file fixes axis 0 at k takes any number of rows with `[k]`.',
+  },
+  {
+    key: 'batching.padding.*.value',
+    schema: { type: 'number' },
+    default: defaults.padding.value,
+    description:
+      'Lets requests whose free axes of the input `*` differ in length share a run: shorter ones are filled up with this value at the end. All inputs with an axis of the same name need a value; free axes of outputs have to carry names of axes of inputs, and are cut back.',
+  },
+  {
+    key: 'batching.padding.*.mask',
+    schema: { type: 'string', minLength: 1 },
+    defaultText: 'none',
+    description:
+      'The input that tells the model which elements of `*` are real: 1 for them and 0 for padding. A caller may leave it out of the inputs: then all of his elements are.',
   },
   {
     key: 'batching.maxQueue',

@@ -180,6 +180,11 @@ LoadSpec toLoadSpec(const Napi::Object& request, std::string& engine) {
   spec.limits.maxQueueBytes = static_cast<std::size_t>(numberOf(request, "maxQueueBytes"));
   spec.limits.buckets = numbersOf(request, "buckets");
   spec.limits.preferred = numbersOf(request, "preferred");
+  const auto padding = request.Get("padding").As<Napi::Array>();
+  for (std::uint32_t i = 0; i < padding.Length(); ++i) {
+    const auto rule = Napi::Value(padding[i]).As<Napi::Object>();
+    spec.padding.push_back({textOf(rule, "input"), numberOf(rule, "value"), textOf(rule, "mask")});
+  }
   spec.placement = toPlacement(request);
   spec.warmup = request.Get("warmup").ToBoolean();
   const auto declared = request.Get("declared").As<Napi::Array>();

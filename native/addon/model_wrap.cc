@@ -21,28 +21,12 @@
 #include "native/base/tensor.h"
 #include "native/scheduler/lane.h"
 #include "native/scheduler/lane_pool.h"
+#include "native/scheduler/padding.h"
 #include "native/scheduler/scheduler.h"
 #include "native/scheduler/served_model.h"
 
 namespace infer::addon {
 namespace {
-
-// Rows that lead every input of a batchable model, and the axes that have to agree within a batch.
-Result<void> measure(Request& request, const Signature& signature) {
-  request.rows = request.inputs.front().shape[0];
-  for (std::size_t i = 0; i < request.inputs.size(); ++i) {
-    const Shape& shape = request.inputs[i].shape;
-    if (shape[0] != request.rows) {
-      return Error{ErrorCode::kBadInput,
-                   "input \"" + signature.inputs[i].name + "\": expected " +
-                       std::to_string(request.rows) + " rows as in \"" +
-                       signature.inputs.front().name + "\", got " + std::to_string(shape[0]),
-                   {}};
-    }
-    request.tail.insert(request.tail.end(), shape.begin() + 1, shape.end());
-  }
-  return {};
-}
 
 Result<std::unique_ptr<Request>> readRequest(const ServedModel& model, const Napi::Value& data,
                                              const Napi::Value& flatShapes) {
@@ -62,15 +46,19 @@ Result<std::unique_ptr<Request>> readRequest(const ServedModel& model, const Nap
   auto request = std::make_unique<Request>();
   request->inputs.reserve(inputs);
   for (std::size_t i = 0; i < inputs; ++i) {
-    auto tensor = toTensor(signature.inputs[i], arrays[static_cast<std::uint32_t>(i)],
-                           std::move(shapes.value()[i]));
+    const Napi::Value array = arrays[static_cast<std::uint32_t>(i)];
+    if (array.IsUndefined() && !model.padding.inputs.empty() && model.padding.inputs[i].isMask) {
+      request->inputs.emplace_back();
+      continue;
+    }
+    auto tensor = toTensor(signature.inputs[i], array, std::move(shapes.value()[i]));
     if (!tensor.ok()) {
       return std::move(tensor).error();
     }
     request->inputs.push_back(std::move(tensor).value());
   }
   if (model.queue.limits().batchable) {
-    if (auto measured = measure(*request, signature); !measured.ok()) {
+    if (auto measured = measure(*request, signature, model.padding); !measured.ok()) {
       return std::move(measured).error();
     }
   }

@@ -41,7 +41,9 @@ struct Request {
   std::int64_t rows = 1;       // axis 0 of the inputs of a batchable model, else 1
   TimeNs deadline = kNever;
   TimeNs arrived = 0;  // set by the queue
-  Shape tail;  // every axis of every input but axis 0: requests with equal tails can share a batch
+  Shape tail;     // every axis of every input but axis 0 and those that are padded: requests with
+                  // equal tails can share a batch
+  Shape lengths;  // of the axes that are padded to those of others; see native/scheduler/padding.h
   // Of a request with more rows than a run takes: what its parts share, null until the first is
   // taken, and how many of the caller's rows come before the rows of this one.
   std::shared_ptr<Whole> whole;

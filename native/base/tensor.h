@@ -107,6 +107,8 @@ struct TensorSpec {
   Shape shape;  // kFreeAxis where the model leaves an axis open
   std::optional<std::string>
       batchAxis;  // name of free axis 0 ("" unnamed); nullopt: axis 0 is not free
+  // As shape, "" where an axis has none. Axes of one name have one length. Empty: no names.
+  std::vector<std::string> axisNames = {};
 };
 
 struct Signature {

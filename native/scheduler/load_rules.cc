@@ -19,6 +19,7 @@
 #include "native/base/request.h"
 #include "native/base/tensor.h"
 #include "native/engine/engine.h"
+#include "native/scheduler/padding.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/scheduler.h"
 
@@ -29,8 +30,8 @@ namespace {
 // little.
 constexpr std::int64_t kDefaultMaxBatch = 32;
 
-// `rows` rows, and one element along every other axis that the file and its declaration leave free. A
-// declaration that does not fit the file is refused later.
+// `rows` rows, and one element along every other axis that the file and its declaration leave free.
+// A declaration that does not fit the file is refused later.
 Shape smallestShape(const TensorSpec& spec, const std::map<std::string, Shape>& declared,
                     std::int64_t rows) {
   Shape shape = spec.shape;
@@ -51,8 +52,10 @@ Result<Batch> zeroBatch(const Signature& signature, const std::map<std::string, 
                         std::int64_t rows) {
   Batch batch{.inputs = {}, .rows = rows};
   for (const TensorSpec& spec : signature.inputs) {
-    Tensor tensor{
-        .type = spec.type, .shape = smallestShape(spec, declared, rows), .bytes = {}, .strings = {}};
+    Tensor tensor{.type = spec.type,
+                  .shape = smallestShape(spec, declared, rows),
+                  .bytes = {},
+                  .strings = {}};
     const auto count = elementCount(tensor.shape);
     if (!count.ok()) {
       return count.error();
@@ -175,6 +178,11 @@ std::string sharingKey(const LoadSpec& spec, std::string_view engine) {
     }
     key += '\n';  // other numbers follow
   }
+  for (const PadRule& rule : spec.padding) {
+    key += '\n' + rule.input + '\0' + rule.mask;
+    add(rule.value);
+  }
+  key += '\n';  // numbers follow
   add(spec.placement.lanes);
   for (const int core : spec.placement.cores) {
     add(core);

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -41,6 +40,7 @@ std::unique_ptr<Request> cutPart(Request& rest, std::int64_t rows) {
   part->channel = rest.channel;
   part->inputs = rowsOf(rest.inputs, rest.offset, rows);
   part->rows = rows;
+  part->lengths = rest.lengths;
   part->deadline = rest.deadline;
   part->arrived = rest.arrived;
   part->whole = rest.whole;

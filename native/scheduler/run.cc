@@ -15,7 +15,6 @@
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/scheduler/batch.h"
-#include "native/scheduler/buckets.h"
 #include "native/scheduler/parts.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/served_model.h"
@@ -27,19 +26,19 @@ Result<void> runOnce(ServedModel& model, std::span<const std::unique_ptr<Request
                      const std::stop_token& stop, const Clock& clock) {
   try {
     const std::int64_t asked = rowsOf(requests);
-    const std::int64_t rows = paddedRows(model.queue.limits().buckets, asked);
-    const Batch batch = pack(requests, rows);
+    const BatchShape shape = shapeOf(requests, model.queue.limits().buckets, model.padding);
+    const Batch batch = pack(requests, shape);
     const TimeNs started = clock.now();
     Result<Outputs> outputs = model.loaded->run(batch, stop);
     const TimeNs time = clock.now() - started;
-    model.metrics.ran(asked, rows - asked, time);
+    model.metrics.ran(asked, shape.rows - asked, time);
     if (!outputs.ok()) {
       return std::move(outputs).error();
     }
     if (!stop.stop_requested()) {  // neither a failed run nor one cut short says what runs cost
       model.estimate.add(batch.rows, time);
     }
-    return split(std::move(outputs).value(), requests, rows);
+    return split(std::move(outputs).value(), requests, shape);
   } catch (const std::exception& failure) {  // std::bad_alloc: a batch is a second copy of its rows
     return Error{
         ErrorCode::kInternal, std::string("the batch cannot be run: ") + failure.what(), {}};

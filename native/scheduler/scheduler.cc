@@ -27,6 +27,7 @@
 #include "native/scheduler/lane_pool.h"
 #include "native/scheduler/load_rules.h"
 #include "native/scheduler/node_copies.h"
+#include "native/scheduler/padding.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/run.h"
@@ -316,9 +317,14 @@ Result<std::shared_ptr<ServedModel>> Scheduler::loadNow(const LoadSpec& spec, En
   if (!limits.ok()) {
     return std::move(limits).error();
   }
+  auto padding = resolvePadding(spec.padding, model->signature(), limits.value().batchable);
+  if (!padding.ok()) {
+    return std::move(padding).error();
+  }
   const ModelOrigin origin{std::string(engine.name()), spec.device, spec.file.path};
   auto served =
       std::make_shared<ServedModel>(std::move(model), origin, limits.value(), lanes_.most());
+  served->padding = std::move(padding).value();
   move(served, lanes.value());
   return served;
 }

@@ -22,6 +22,7 @@
 #include "native/scheduler/lane.h"
 #include "native/scheduler/lane_pool.h"
 #include "native/scheduler/loader.h"
+#include "native/scheduler/padding.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/served_model.h"
@@ -35,6 +36,7 @@ struct LoadSpec {
   Device device;
   ModelFile file;
   Limits limits;  // `batchable` is found from the signature; maxBatch 0 means the default
+  std::vector<PadRule> padding;
   Placement placement;
   bool warmup = false;  // one run of zeros before the model is ready
   // Inputs that the caller declares narrower than the file; the warm-up keeps to them.

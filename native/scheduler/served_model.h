@@ -16,6 +16,7 @@
 #include "native/engine/engine.h"
 #include "native/scheduler/estimate.h"
 #include "native/scheduler/lane_set.h"
+#include "native/scheduler/padding.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 
@@ -46,6 +47,7 @@ struct ServedModel {
   Metrics metrics;
   RunEstimate estimate;
   std::atomic<TimeNs> hereFrom{0};  // relaxed; before, no run on a caller's thread
+  Padding padding;                  // set once, before the first request
   LaneSet lanes;                    // set before the first request and by Scheduler::scale()
 };
 

@@ -103,3 +103,83 @@ t.test('preferred sizes are for mode "triton" and within maxBatch', async t => {
     });
   }
 });
+
+/** `count` values from `first` on. */
+function counted(first: number, count: number): Float32Array {
+  return Float32Array.from({ length: count }, (_, index) => first + index);
+}
+
+const masked = { ...oneLane, batching: { padding: { x: { value: 1000, mask: 'mask' } } } } as const;
+
+t.test('requests of different lengths share a run and get answers of their own', async t => {
+  const model = await loadModel(fixture('masked_mean.onnx'), masked);
+  t.teardown(() => model.close());
+  t.same(model.info.batching.padding, { x: { value: 1000, mask: 'mask' } });
+  const lengths = [3, 1, 7, 4, 7, 2];
+  const answers = await Promise.all(
+    lengths.map((length, index) =>
+      model.predict({ x: { shape: [1, length], data: counted(100 * index, length) } }),
+    ),
+  );
+  for (const [index, length] of lengths.entries()) {
+    const data = counted(100 * index, length);
+    t.same(answers[index], {
+      doubled: { type: 'float32', shape: [1, length], data: data.map(value => 2 * value) },
+      mean: { type: 'float32', shape: [1], data: Float32Array.of(100 * index + (length - 1) / 2) },
+    });
+  }
+  t.ok(model.stats().batches < lengths.length, `${model.stats().batches} runs`);
+});
+
+t.test('a mask of the caller counts as well', async t => {
+  const model = await loadModel(fixture('masked_mean.onnx'), masked);
+  t.teardown(() => model.close());
+  const given = model.predict({
+    x: { shape: [2, 3], data: counted(0, 6) },
+    mask: { shape: [2, 3], data: BigInt64Array.of(1n, 1n, 0n, 0n, 0n, 1n) },
+  });
+  const leftOut = model.predict({ x: { shape: [1, 5], data: counted(10, 5) } });
+  t.same((await given)['mean']?.data, Float32Array.of(0.5, 5));
+  t.same((await leftOut)['mean']?.data, Float32Array.of(12));
+  await t.rejects(
+    model.predict({
+      x: { shape: [1, 3], data: counted(0, 3) },
+      mask: { shape: [1, 2], data: BigInt64Array.of(1n, 1n) },
+    }),
+    {
+      code: 'INFER_BAD_INPUT',
+      message: 'input "mask": expected 3 along axis 1 (length) as in another input, got 2',
+    },
+  );
+});
+
+t.test('only a mask may be left out', async t => {
+  const plain = await loadModel(fixture('masked_mean.onnx'), oneLane);
+  t.teardown(() => plain.close());
+  const padded = await loadModel(fixture('masked_mean.onnx'), masked);
+  t.teardown(() => padded.close());
+  const x = { shape: [1, 3], data: counted(0, 3) };
+  const mask = { shape: [1, 3], data: BigInt64Array.of(1n, 1n, 1n) };
+  const missing = (name: string) => ({
+    code: 'INFER_BAD_INPUT',
+    message: `input "${name}": missing; its inputs are "x", "mask"`,
+  });
+  await t.rejects(plain.predict({ x }), missing('mask'));
+  await t.rejects(padded.predict({ mask }), missing('x'));
+});
+
+t.test('padding that a model cannot take is refused', async t => {
+  const cases = [
+    { file: 'affine.onnx', padding: { x: {} }, message: /with a free axis beside axis 0/ },
+    { file: 'affine.onnx', padding: { z: {} }, message: /no input "z"; its inputs are "x"/ },
+    { file: 'fixed_batch.onnx', padding: { x: {} }, message: /cannot share a run/ },
+    { file: 'masked_mean.onnx', padding: { x: {} }, message: /a value for the input "mask" too/ },
+    { file: 'masked_mean.onnx', padding: { mask: { value: 0.5 } }, message: /a value of int64/ },
+  ];
+  for (const { file, padding, message } of cases) {
+    await t.rejects(loadModel(fixture(file), { batching: { padding } }), {
+      code: 'INFER_BAD_INPUT',
+      message,
+    });
+  }
+});

@@ -62,7 +62,7 @@ const cases: readonly Bad[] = [
   bad(
     'an unknown nested key',
     { batching: { maxbatch: 4 } },
-    '"batching": unknown key "maxbatch"; known keys are "maxBatch", "maxDelayUs", "mode", "preferred", "buckets", "maxQueue", "maxQueueRows", "maxQueueBytes"',
+    '"batching": unknown key "maxbatch"; known keys are "maxBatch", "maxDelayUs", "mode", "preferred", "buckets", "padding", "maxQueue", "maxQueueRows", "maxQueueBytes"',
   ),
   bad('__proto__', JSON.parse('{"__proto__": {"name": "a"}}'), 'unknown key "__proto__"'),
   bad('enginePath in a file', { enginePath: '/lib/x.so' }, 'unknown key "enginePath"'),
@@ -92,7 +92,7 @@ const cases: readonly Bad[] = [
   bad(
     'batching as number',
     { batching: 5 },
-    '"batching": expected an object with "maxBatch", "maxDelayUs", "mode", "preferred", "buckets", "maxQueue", "maxQueueRows", "maxQueueBytes", got 5',
+    '"batching": expected an object with "maxBatch", "maxDelayUs", "mode", "preferred", "buckets", "padding", "maxQueue", "maxQueueRows", "maxQueueBytes", got 5',
   ),
   bad(
     'no lanes',

@@ -44,7 +44,17 @@ t.test('the addon itself outlives such an element, too', async t => {
     file,
     name: 'text',
     ...defaults.batching,
-    ...{ maxBatch: 0, buckets: [], preferred: [], lanes: 1, cores: [], threadsPerRun: 1, warmup: false, declared: [] },
+    ...{
+      maxBatch: 0,
+      buckets: [],
+      preferred: [],
+      padding: [],
+      lanes: 1,
+      cores: [],
+      threadsPerRun: 1,
+      warmup: false,
+      declared: [],
+    },
   });
   let closing: Promise<void> | undefined;
   const x = watched(() => {

@@ -90,12 +90,12 @@ const check::AddEach kRoundTrip(kTypes, [](const TypeCase& row) {
     requests.push_back(
         requestOf({counted(row.type, rows[i], first), counted(row.type, rows[i], first + 20)}));
   }
-  infer::Batch batch = infer::pack(requests, infer::rowsOf(requests));
+  infer::Batch batch = infer::pack(requests, {infer::rowsOf(requests)});
   check::equal(batch.rows, 7, "rows");
   check::equal(batch.inputs.size(), std::size_t{2}, "inputs");
   check::equal(batch.inputs[0].shape, Shape{7, 3}, "a packed shape of [7, 3]");
   check::that(batch.inputs[0].type == row.type, "the element type");
-  check::succeeded(infer::split(std::move(batch.inputs), requests, infer::rowsOf(requests)),
+  check::succeeded(infer::split(std::move(batch.inputs), requests, {infer::rowsOf(requests)}),
                    "a split");
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const int first = static_cast<int>(i) * 40;
@@ -109,7 +109,7 @@ const check::Add kSingle("the inputs of a single request are moved, not copied",
   Requests requests;
   requests.push_back(requestOf({counted(ElementType::kFloat32, 2, 0)}));
   const std::byte* before = requests.front()->inputs[0].bytes.data();
-  const infer::Batch batch = infer::pack(requests, infer::rowsOf(requests));
+  const infer::Batch batch = infer::pack(requests, {infer::rowsOf(requests)});
   check::that(batch.inputs[0].bytes.data() == before, "the same memory");
   check::equal(batch.rows, 2, "rows");
 });
@@ -118,8 +118,8 @@ const check::Add kKept("the inputs of several requests stay for a second attempt
   Requests requests;
   requests.push_back(requestOf({counted(ElementType::kString, 1, 0)}));
   requests.push_back(requestOf({counted(ElementType::kString, 2, 9)}));
-  const infer::Batch first = infer::pack(requests, infer::rowsOf(requests));
-  const infer::Batch second = infer::pack(requests, infer::rowsOf(requests));
+  const infer::Batch first = infer::pack(requests, {infer::rowsOf(requests)});
+  const infer::Batch second = infer::pack(requests, {infer::rowsOf(requests)});
   expectSame(second.inputs[0], first.inputs[0], "the same batch again");
 });
 
@@ -127,10 +127,10 @@ const check::Add kEmpty("a batch without a single row has empty tensors", [] {
   Requests requests;
   requests.push_back(requestOf({counted(ElementType::kFloat32, 0, 0)}));
   requests.push_back(requestOf({counted(ElementType::kFloat32, 0, 0)}));
-  infer::Batch batch = infer::pack(requests, infer::rowsOf(requests));
+  infer::Batch batch = infer::pack(requests, {infer::rowsOf(requests)});
   check::equal(batch.inputs[0].shape, Shape{0, 3}, "a shape of [0, 3]");
   check::that(batch.inputs[0].bytes.data() != nullptr, "an address for the engine");
-  check::succeeded(infer::split(std::move(batch.inputs), requests, infer::rowsOf(requests)),
+  check::succeeded(infer::split(std::move(batch.inputs), requests, {infer::rowsOf(requests)}),
                    "a split");
   check::equal(requests[1]->result.value()[0].shape, Shape{0, 3}, "an answer of [0, 3]");
 });
@@ -138,8 +138,8 @@ const check::Add kEmpty("a batch without a single row has empty tensors", [] {
 const check::Add kScalar("a single request may have a scalar", [] {
   Requests requests;
   requests.push_back(requestOf({test::floats({}, {3})}));
-  infer::Batch batch = infer::pack(requests, infer::rowsOf(requests));
-  check::succeeded(infer::split(std::move(batch.inputs), requests, infer::rowsOf(requests)),
+  infer::Batch batch = infer::pack(requests, {infer::rowsOf(requests)});
+  check::succeeded(infer::split(std::move(batch.inputs), requests, {infer::rowsOf(requests)}),
                    "a split");
   expectSame(requests[0]->result.value()[0], test::floats({}, {3}), "the scalar");
 });
@@ -157,7 +157,7 @@ const check::Add kLarge("a large answer owns its memory, a small one shares the 
     requests.push_back(requestOf({test::floats({1, 1}, {0})}));
     auto outputs = twoRows(bytes);
     const std::byte* whole = outputs[0].bytes.data();
-    check::succeeded(infer::split(std::move(outputs), requests, infer::rowsOf(requests)),
+    check::succeeded(infer::split(std::move(outputs), requests, {infer::rowsOf(requests)}),
                      "a split");
     const Tensor& first = requests[0]->result.value()[0];
     check::equal(first.bytes.data() == whole, bytes < infer::kOwnSliceBytes, "shared memory");
@@ -174,7 +174,7 @@ const check::AddEach kPadded(kPaddedTypes, [](const TypeCase& row) {
   Requests requests;
   requests.push_back(requestOf({counted(row.type, 2, 0)}));
   requests.push_back(requestOf({counted(row.type, 1, 100)}));
-  infer::Batch batch = infer::pack(requests, 5);
+  infer::Batch batch = infer::pack(requests, {5});
   check::equal(batch.rows, 5, "rows of the run");
   check::equal(batch.inputs[0].shape, Shape{5, 3}, "a packed shape of [5, 3]");
   Tensor first = infer::takeRows(batch.inputs[0], 0, 1);
@@ -189,7 +189,7 @@ const check::AddEach kPadded(kPaddedTypes, [](const TypeCase& row) {
   if (row.type == ElementType::kString) {
     std::ranges::copy(first.strings, batch.inputs[0].strings.begin());
   }
-  check::succeeded(infer::split(std::move(batch.inputs), requests, 5), "a split");
+  check::succeeded(infer::split(std::move(batch.inputs), requests, {5}), "a split");
   expectSame(requests[0]->result.value()[0], counted(row.type, 2, 0), "the first rows");
   expectSame(requests[1]->result.value()[0], counted(row.type, 1, 100), "the row behind them");
 });
@@ -197,10 +197,10 @@ const check::AddEach kPadded(kPaddedTypes, [](const TypeCase& row) {
 const check::Add kPaddedOne("a single request is padded in memory of its own", [] {
   Requests requests;
   requests.push_back(requestOf({counted(ElementType::kFloat32, 1, 3)}));
-  infer::Batch batch = infer::pack(requests, 2);
+  infer::Batch batch = infer::pack(requests, {2});
   check::equal(batch.inputs[0].shape, Shape{2, 3}, "a shape of [2, 3]");
   expectSame(requests[0]->inputs[0], counted(ElementType::kFloat32, 1, 3), "the inputs as before");
-  check::succeeded(infer::split(std::move(batch.inputs), requests, 2), "a split");
+  check::succeeded(infer::split(std::move(batch.inputs), requests, {2}), "a split");
   expectSame(requests[0]->result.value()[0], counted(ElementType::kFloat32, 1, 3), "its row");
 });
 
@@ -208,7 +208,7 @@ const check::Add kPaddedNone("a run without a row of anybody has rows of zeros",
   Requests requests;
   requests.push_back(
       requestOf({counted(ElementType::kInt32, 0, 0), counted(ElementType::kString, 0, 0)}));
-  const infer::Batch batch = infer::pack(requests, 2);
+  const infer::Batch batch = infer::pack(requests, {2});
   expectSame(batch.inputs[0],
              test::tensorOf(ElementType::kInt32, {2, 3}, std::vector<std::int32_t>(6)), "zeros");
   expectSame(batch.inputs[1], test::strings({2, 3}, std::vector<std::string>(6)), "empty strings");
@@ -232,7 +232,7 @@ const check::AddEach kWrongAxis(kWrong, [](const WrongCase& row) {
   requests.push_back(requestOf({test::floats({1, 1}, {0})}));
   std::vector<Tensor> outputs = {test::floats({2, 1}, {1, 2}),
                                  test::floats(row.shape, std::vector<float>(row.elements))};
-  const auto done = infer::split(std::move(outputs), requests, infer::rowsOf(requests));
+  const auto done = infer::split(std::move(outputs), requests, {infer::rowsOf(requests)});
   check::failed(done, ErrorCode::kEngineFailed, infer::shapeText(row.shape));
   check::contains(done.error().message, "batch of 2 rows");
   for (const auto& request : requests) {

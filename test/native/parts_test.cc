@@ -26,6 +26,7 @@ Tensor seven(ElementType type) {
   constexpr std::size_t kElements = 14;
   if (type == ElementType::kString) {
     std::vector<std::string> texts;
+    texts.reserve(kElements);
     for (std::size_t i = 0; i < kElements; ++i) {
       texts.push_back(std::to_string(i) + " and a tail that does not lie in place");
     }
@@ -88,7 +89,7 @@ const check::Add kShared("parts share the memory of their request", [] {
   const auto first = infer::cutPart(rest, 3);
   infer::becomeLastPart(rest);
   check::that(first->inputs.front().bytes.data() == begin, "the first part where it was");
-  check::that(rest.inputs.front().bytes.data() == begin + 3 * 2 * sizeof(float),
+  check::that(rest.inputs.front().bytes.data() == begin + sizeof(float) * 3 * 2,
               "the last part behind it");
 });
 

@@ -8,9 +8,6 @@
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <random>
-#include <set>
-#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,16 +16,16 @@
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/base/tensor.h"
-#include "native/engine/engine.h"
 #include "native/scheduler/buckets.h"
+#include "native/scheduler/padding.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/run.h"
 #include "native/scheduler/served_model.h"
 #include "test/native/check.h"
+#include "test/native/random_requests.h"
 #include "test/native/tensors.h"
 #include "test/native/test_clock.h"
-#include "test/native/test_engine.h"
 
 namespace {
 
@@ -37,59 +34,23 @@ using infer::ErrorCode;
 using infer::kNever;
 using infer::Limits;
 using infer::TimeNs;
+using test::Known;
 
 constexpr std::uint32_t kSequences = 100'000;
-
-// Doubles its input, fails on a negative value and when told to stop.
-class Doubler final : public infer::LoadedModel {
- public:
-  const infer::Signature& signature() const override { return signature_; }
-  infer::Result<infer::Outputs> run(const infer::Batch& inputs,
-                                    const std::stop_token& stop) override {
-    sizes.insert(inputs.inputs.front().shape[0]);
-    if (stop.stop_requested()) {
-      return infer::Error{ErrorCode::kEngineFailed, "stopped", {}};
-    }
-    return test::doubleOrFail(inputs);
-  }
-
-  std::set<std::int64_t> sizes;  // rows of its runs
-
- private:
-  const infer::Signature signature_ = test::doublerSignature();
-};
-
-struct Known {
-  std::int64_t rows = 0;
-  std::int64_t width = 0;
-  std::int64_t taken = 0;  // rows
-  TimeNs arrived = 0;
-  TimeNs deadline = kNever;
-  bool poisoned = false;  // a row of it fails
-  bool waits = true;      // some of it
-  bool ended = false;
-};
-
-std::vector<float> valuesOf(std::uint64_t id, const Known& known) {
-  constexpr float kOfRequest = 1000;
-  std::vector<float> values(static_cast<std::size_t>(known.rows * known.width));
-  float value = kOfRequest * static_cast<float>(id);
-  std::ranges::generate(values, [&value] { return value++; });
-  if (known.poisoned) {
-    values[values.size() / 2] = -1;
-  }
-  return values;
-}
 
 class Sequence final : public infer::ReplyChannel, public std::enable_shared_from_this<Sequence> {
  public:
   explicit Sequence(std::uint32_t seed)
       : random_(seed),
         lanes_(static_cast<std::size_t>(1 + below(3))),
-        measured_(measure()),
-        limits_(randomLimits()),
-        doubler_(std::make_shared<Doubler>()),
-        model_(doubler_, "test", {"cpu"}, limits_) {}
+        measured_(random_.measured()),
+        limits_(random_.limits()),
+        doubler_(std::make_shared<test::Doubler>()),
+        model_(doubler_, "test", {"cpu"}, limits_) {
+    if (limits_.batchable && below(3) == 0) {
+      model_.padding = infer::resolvePadding({{"x", 5, ""}}, model_.signature, true).value();
+    }
+  }
 
   // The first thing that did not hold, or "".
   std::string play() {
@@ -119,42 +80,9 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
   }
 
  private:
-  std::int64_t below(std::int64_t limit) {
-    return static_cast<std::int64_t>(random_() % static_cast<std::uint32_t>(limit));
-  }
+  std::int64_t below(std::int64_t limit) { return random_.below(limit); }
 
-  Limits randomLimits() {
-    Limits limits{.batchable = below(8) != 0,
-                  .maxBatch = 1 + below(8),
-                  .maxDelay = below(2) * below(50),
-                  .mode = static_cast<BatchMode>(below(3)),
-                  .maxQueue = static_cast<std::size_t>(1 + below(12))};
-    if (limits.batchable && below(3) == 0) {
-      for (std::int64_t rows = 1 + below(3); rows < limits.maxBatch; rows += 1 + below(4)) {
-        limits.buckets.push_back(rows);
-      }
-      limits.buckets.push_back(limits.maxBatch);
-    }
-    for (std::int64_t rows = 1 + below(4); rows < limits.maxBatch; rows += 1 + below(4)) {
-      limits.preferred.push_back(rows);
-    }
-    if (limits.preferred.empty() || below(2) == 0) {
-      limits.preferred.push_back(limits.maxBatch);
-    }
-    return limits;
-  }
-
-  std::optional<infer::Measured> measure() {
-    if (below(2) == 0) {
-      return std::nullopt;
-    }
-    return infer::Measured{.cost = {.known = below(4) != 0,
-                                    .steady = below(2) == 0,
-                                    .base = static_cast<double>(below(40)),
-                                    .perRow = static_cast<double>(below(10))},
-                           .gap = kNever};  // the queue knows it
-  }
-
+  bool isPadded() const { return !model_.padding.inputs.empty(); }
   bool isTriton() const { return limits_.batchable && limits_.mode == BatchMode::kTriton; }
   // Time that a run takes, by which requests expire early.
   TimeNs costOf(std::int64_t rows) const {
@@ -191,7 +119,7 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
 
   Known randomRequest() {
     Known known{.rows = below(limits_.maxBatch + 3),
-                .width = 1 + below(3),
+                .width = below(8) == 0 ? 0 : 1 + below(3),
                 .arrived = now(),
                 .deadline = below(4) == 0 ? now() + 1 + below(60) : kNever};
     if (isTriton()) {
@@ -199,7 +127,7 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
     } else if (limits_.batchable && below(4) == 0) {
       known.rows += below(3 * limits_.maxBatch);
     }
-    known.poisoned = known.rows > 0 && below(16) == 0;
+    known.poisoned = known.rows * known.width > 0 && below(16) == 0;
     return known;
   }
 
@@ -212,10 +140,11 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
       auto request = std::make_unique<infer::Request>();
       request->id = known_.size() - 1;
       request->channel = shared_from_this();
-      request->rows = known.rows;
-      request->tail = {known.width};
       request->deadline = known.deadline;
-      request->inputs = {test::floats({known.rows, known.width}, valuesOf(request->id, known))};
+      request->inputs = {
+          test::floats({known.rows, known.width}, test::valuesOf(request->id, known))};
+      require(infer::measure(*request, model_.signature, model_.padding).ok(), "a request");
+      require(request->rows == known.rows, "its rows");
       requests.push_back(std::move(request));
     }
     const std::size_t room = limits_.maxQueue - std::min(limits_.maxQueue, waiting_.size());
@@ -288,11 +217,12 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
             "no deadline passed while a lane was idle");
   }
 
-  // Requests of this width that wait, oldest first.
+  // Requests that can share a batch with one of this width, oldest first.
   std::vector<std::uint64_t> sameShape(std::int64_t width) {
     std::vector<std::uint64_t> ids;
-    std::ranges::copy_if(waiting_, std::back_inserter(ids),
-                         [this, width](auto id) { return known_[id].width == width; });
+    std::ranges::copy_if(waiting_, std::back_inserter(ids), [this, width](auto id) {
+      return isPadded() || known_[id].width == width;
+    });
     return ids;
   }
 
@@ -349,7 +279,7 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
 
   void checkAnswer(const infer::Reply& reply) {
     const Known& known = known_[reply.id];
-    std::vector<float> expected = valuesOf(reply.id, known);
+    std::vector<float> expected = test::valuesOf(reply.id, known);
     std::ranges::for_each(expected, [](float& value) { value *= 2; });
     const infer::Tensor& answer = reply.result.value().front();
     require(answer.shape == infer::Shape{known.rows, known.width} &&
@@ -434,12 +364,12 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
     require(std::ranges::all_of(known_, &Known::ended), "nothing lost");
   }
 
-  std::mt19937 random_;
+  test::Random random_;
   const std::size_t lanes_;
   std::optional<infer::Measured> measured_;
   const Limits limits_;
   test::TestClock clock_;
-  const std::shared_ptr<Doubler> doubler_;
+  const std::shared_ptr<test::Doubler> doubler_;
   infer::ServedModel model_;
   std::vector<Known> known_;  // by id
   std::vector<std::uint64_t> waiting_;

@@ -18,6 +18,7 @@
 #include "test/native/inbox.h"
 #include "test/native/rig.h"
 #include "test/native/tensors.h"
+#include "test/native/test_engine.h"
 
 namespace {
 
@@ -50,7 +51,7 @@ std::vector<float> counted(std::int64_t rows, float first) {
 }
 
 void submitCounted(Rig& rig, const infer::ModelHandle& model, std::uint64_t id,
-                   std::vector<float> values) {
+                   const std::vector<float>& values) {
   infer::Requests one;
   const auto rows = static_cast<std::int64_t>(values.size());
   one.push_back(test::makeRequest(rig.inbox, id, {.rows = rows, .width = 1}));

@@ -59,7 +59,7 @@ Error unsupported(const std::string& what, const std::string& why) {
   return {ErrorCode::kModelInvalid, what + ": " + why, "unsupported-type"};
 }
 
-// `info` is of a tensor. Fills type, shape and the name of a free axis 0.
+// `info` is of a tensor. Fills type, shape and the names of free axes.
 Result<TensorSpec> readTensor(const Library& library, const OrtTypeInfo* info, TensorSpec spec,
                               const std::string& what) {
   const Api& api = library.api();
@@ -95,6 +95,7 @@ Result<TensorSpec> readTensor(const Library& library, const OrtTypeInfo* info, T
   if (rank > 0 && spec.shape[0] == kFreeAxis) {
     spec.batchAxis = names[0];
   }
+  spec.axisNames.assign(names.begin(), names.end());
   return spec;
 }
 
