@@ -9,7 +9,7 @@ export type { EngineLogLine } from './log.js';
 export { onEngineLog } from './log.js';
 export type { Model, ModelInfo, PredictOptions } from './model.js';
 export { loadModel } from './model.js';
-export type { ImageSpec, LoadOptions } from './option-types.js';
+export type { ImageSpec, LoadOptions } from './option_types.js';
 export type { Scaling } from './scaling.js';
 export type { Histogram, ModelStats } from './stats.js';
 export type { ElementType, Signature, Tensor, TensorData, TensorSpec } from './tensor.js';

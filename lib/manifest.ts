@@ -12,7 +12,7 @@ import {
   onlyModelIn,
   readText,
 } from './location.js';
-import type { Batching, CheckedOptions, ImageSpec, Limits, Placement } from './option-types.js';
+import type { Batching, CheckedOptions, ImageSpec, Limits, Placement } from './option_types.js';
 import { defaults } from './options.js';
 import { checkOptions } from './schema.js';
 import type { TensorSpec } from './tensor.js';

@@ -12,7 +12,7 @@ import {
 } from './errors.js';
 import { type Inputs, type InputsPlan, type NativeData, planInputs, readInputs } from './inputs.js';
 import { type Postprocess, type Preprocess, readSettings, type Settings } from './manifest.js';
-import type { Batching, Limits, LoadOptions } from './option-types.js';
+import type { Batching, Limits, LoadOptions } from './option_types.js';
 import { maxTimeoutMs } from './options.js';
 import { readScaling, type Scaling } from './scaling.js';
 import { joinSignature } from './signature.js';

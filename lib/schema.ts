@@ -2,7 +2,7 @@
 // Checks options of any origin against the option table and words what is wrong with them.
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { describe, type ErrorCode, InferenceError, quoteAll } from './errors.js';
-import type { CheckedOptions } from './option-types.js';
+import type { CheckedOptions } from './option_types.js';
 import { optionTable, type Schema } from './options.js';
 
 /** Where options come from: how messages begin, which code they carry, and what is allowed there. */

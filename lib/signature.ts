@@ -2,7 +2,7 @@
 // Joins what model.json says about inputs and outputs with the signature that the engine read from the file.
 import { InferenceError, quote, quoteAll } from './errors.js';
 import type { Settings } from './manifest.js';
-import type { ImageSpec } from './option-types.js';
+import type { ImageSpec } from './option_types.js';
 import { type Signature, specText, type TensorSpec } from './tensor.js';
 
 /**

@@ -46,7 +46,7 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
         measured_(random_.measured()),
         limits_(random_.limits()),
         doubler_(std::make_shared<test::Doubler>()),
-        model_(doubler_, "test", {"cpu"}, limits_) {
+        model_(doubler_, {"test", {"cpu"}, "model"}, limits_, 1) {
     if (limits_.batchable && below(3) == 0) {
       model_.padding = infer::resolvePadding({{"x", 5, ""}}, model_.signature, true).value();
     }

@@ -93,7 +93,7 @@ const check::Add kTimer("what waited on the timer of a removed lane is served by
   Rig rig(2, Rig::Time::kReal);
   auto spec = rig.spec();
   spec.limits.maxDelay = 20'000'000;
-  spec.limits.alwaysDelay = true;
+  spec.limits.mode = infer::BatchMode::kFixed;
   spec.placement.lanes = 1;
   const auto model = rig.load(spec);
   for (std::uint64_t id = 1; id <= 10; ++id) {

@@ -104,7 +104,7 @@ const check::Add kPatient("a model that waits for more rows holds no other one u
   Rig rig;
   auto spec = rig.spec();
   spec.limits.maxDelay = 3'600'000 * kMillisecond;
-  spec.limits.alwaysDelay = true;
+  spec.limits.mode = infer::BatchMode::kFixed;
   const auto waiting = rig.load(spec);
   const auto other = loadAlone(rig, "scalar.onnx");
   rig.stage->holdRuns(true);
