@@ -168,8 +168,8 @@ function readLanes(native: NativeModel): readonly Lane[] {
 function scaler(native: NativeModel, name: string, isClosed: () => boolean): Model['scale'] {
   const scale: Model['scale'] = async to => {
     try {
-      const placement = await readScaling(to);
       if (isClosed()) throw closedError(name, 'scale');
+      const placement = await readScaling(to);
       await native.scale(placement);
     } catch (error) {
       throw toInferenceError(error);

@@ -29,20 +29,20 @@ TimeNs latestStart(const QueuedItem& item, TimeNs fullRun) {
 // pay.
 constexpr double kSharingPays = 0.75;
 
-// Rows that one lane should take of `waiting` rows.
-std::int64_t fairShare(std::int64_t waiting, const Limits& limits,
-                       const std::optional<Measured>& measured) {
-  const std::int64_t most = std::min(waiting, limits.maxBatch);
-  if (!measured || measured->idleLanes == 0 || !measured->cost.known) {
-    return most;
+// Rows that one lane should take at most where `waiting` rows wait: fewer than these where idle
+// lanes are to have a share of them.
+std::int64_t fairShare(std::int64_t waiting, const Limits& limits, const Measured& measured) {
+  if (!measured.cost.known) {
+    return limits.maxBatch;
   }
-  const auto lanes = static_cast<std::int64_t>(measured->idleLanes) + 1;
+  const std::int64_t most = std::min(waiting, limits.maxBatch);
+  const auto lanes = static_cast<std::int64_t>(measured.idleLanes) + 1;
   const std::int64_t share =
       std::min(paddedRows(limits.buckets, (waiting + lanes - 1) / lanes), most);
   const auto timeOf = [&](std::int64_t rows) {
-    return static_cast<double>(measured->cost.of(paddedRows(limits.buckets, rows)));
+    return static_cast<double>(measured.cost.of(paddedRows(limits.buckets, rows)));
   };
-  return timeOf(share) <= kSharingPays * timeOf(most) ? share : most;
+  return share < most && timeOf(share) <= kSharingPays * timeOf(most) ? share : limits.maxBatch;
 }
 
 // Rows of the items that could share a batch with `head`.
@@ -67,8 +67,9 @@ Gathered gather(std::span<const QueuedItem> items, std::size_t first, const Limi
                 const std::optional<Measured>& measured) {
   const QueuedItem& head = items[first];
   const bool sharing = measured && measured->idleLanes > 0;
-  const std::int64_t most =
-      sharing ? fairShare(rowsLike(items.subspan(first), head), limits, measured) : limits.maxBatch;
+  const std::int64_t most = sharing
+                                ? fairShare(rowsLike(items.subspan(first), head), limits, *measured)
+                                : limits.maxBatch;
   const TimeNs fullRun =
       measured && measured->cost.known ? measured->cost.of(limits.maxBatch) : TimeNs{0};
   Gathered batch{.decision = {.take = {first}, .part = head.rows > limits.maxBatch ? most : 0},
@@ -98,8 +99,8 @@ Gathered gather(std::span<const QueuedItem> items, std::size_t first, const Limi
 }
 
 // Until when `batch` should wait for one more row at `now`; `now` or earlier: not at all. Each of
-// its rows waits for the expected gap. The newcomer would otherwise wait for the whole run. A
-// stream that is silent for twice its usual gap has paused.
+// its rows waits for the expected gap. The newcomer would otherwise wait for the whole run, unless
+// another lane is idle. A stream that is silent for twice its usual gap has paused.
 TimeNs worthWaitingUntil(const Gathered& batch, const Limits& limits, TimeNs now,
                          const std::optional<Measured>& measured) {
   if (!measured || limits.mode == BatchMode::kFixed) {
@@ -109,7 +110,7 @@ TimeNs worthWaitingUntil(const Gathered& batch, const Limits& limits, TimeNs now
   const RunCost& cost = measured->cost;
   const TimeNs gap = measured->gap;
   const TimeNs run = cost.of(paddedRows(limits.buckets, batch.rows));
-  if (!cost.known || gap > kLongGap ||
+  if (!cost.known || measured->idleLanes > 0 || gap > kLongGap ||
       static_cast<double>(batch.rows) * static_cast<double>(gap) >= static_cast<double>(run)) {
     return now;
   }
@@ -152,7 +153,11 @@ void trim(Gathered& batch, std::span<const QueuedItem> items, const Limits& limi
 // The same with a time in waitUntil where it had better wait for more.
 Decision decideFor(std::span<const QueuedItem> items, std::size_t first, const Limits& limits,
                    TimeNs now, const std::optional<Measured>& measured) {
-  Gathered batch = gather(items, first, limits, measured);
+  std::optional<Measured> known = measured;
+  if (known && limits.mode == BatchMode::kFixed && items[first].arrived + limits.maxDelay > now) {
+    known->idleLanes = 0;  // whoever waits in any case does not need them yet
+  }
+  Gathered batch = gather(items, first, limits, known);
   if (limits.maxDelay > 0 && !batch.full && batch.start > now) {
     const TimeNs worth = worthWaitingUntil(batch, limits, now, measured);
     if (const TimeNs start = std::min(batch.start, worth); start > now) {

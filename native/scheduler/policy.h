@@ -68,8 +68,7 @@ struct Measured {
 // - younger ones with the same tail join it in order until maxBatch rows are reached; the first
 //   that does not fit ends the batch, so that order is kept among requests of one shape;
 // - a request of more than maxBatch rows gives as many of them as fit and stays where it is with
-// the
-//   rest; no other request is divided;
+//   the rest; no other request is divided;
 // - a batch leaves an equal share to each idle lane where that makes all of it faster, which is so
 //   when the time of a run lies in its rows rather than in its base;
 // - where buckets leave it padded, a batch is cut to the rows of a smaller one if that and another
@@ -77,7 +76,7 @@ struct Measured {
 // - an incomplete batch waits for at most maxDelay from the arrival of its oldest request, not
 //   beyond the half of what the earliest deadline in it leaves beside a full run, and only while
 //   waiting pays: while the next row is expected to cost those that wait less than it saves by not
-//   needing a run of its own.
+//   needing a run of its own, and no other lane is idle.
 Decision decide(std::span<const QueuedItem> items, const Limits& limits, TimeNs now,
                 const std::optional<Measured>& measured = std::nullopt);
 

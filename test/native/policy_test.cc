@@ -41,6 +41,11 @@ const Limits kEight = {.batchable = true, .maxBatch = 8, .maxDelay = 0, .maxQueu
 const Limits kPatient = {.batchable = true, .maxBatch = 8, .maxDelay = 100, .maxQueue = 100};
 const Limits kSingle = {.batchable = false, .maxBatch = 1, .maxDelay = 100, .maxQueue = 100};
 
+const Limits kFixedDelay = {.batchable = true,
+                            .maxBatch = 8,
+                            .maxDelay = 100,
+                            .mode = infer::BatchMode::kFixed,
+                            .maxQueue = 100};
 const Limits kBuckets = {
     .batchable = true, .maxBatch = 8, .maxDelay = 0, .maxQueue = 100, .buckets = {1, 4, 8}};
 
@@ -220,6 +225,34 @@ const std::vector<PolicyCase> kCases = {
      {0},
      kNever,
      Measured{.cost = kByRow, .idleLanes = 1}},
+    {"a fixed delay is waited out although a lane is idle",
+     {{.arrived = 10}, {.arrived = 10}, {.arrived = 10}, {.arrived = 10}},
+     kFixedDelay,
+     20,
+     {},
+     110,
+     Measured{.cost = kByRow, .idleLanes = 1}},
+    {"after it, an idle lane has its share",
+     {{.arrived = 10}, {.arrived = 10}, {.arrived = 10}, {.arrived = 10}},
+     kFixedDelay,
+     110,
+     {0, 1},
+     kNever,
+     Measured{.cost = kByRow, .idleLanes = 1}},
+    {"while another lane is idle, nobody waits for more rows",
+     {{.arrived = 10}},
+     kPatient,
+     20,
+     {0},
+     kNever,
+     Measured{.cost = kByRow, .gap = 5, .idleLanes = 1}},
+    {"with no lane idle, the same request waits",
+     {{.arrived = 10}},
+     kPatient,
+     11,
+     {},
+     20,
+     Measured{.cost = kByRow, .gap = 5}},
     {"a lone request does not wait when nothing is known of arrivals",
      {{.arrived = 10}},
      kPatient,
