@@ -62,6 +62,7 @@ std::string textOf(const Napi::Object& object, const char* key) {
 std::vector<std::int64_t> numbersOf(const Napi::Object& object, const char* key) {
   const auto array = object.Get(key).As<Napi::Array>();
   std::vector<std::int64_t> numbers;
+  numbers.reserve(array.Length());
   for (std::uint32_t i = 0; i < array.Length(); ++i) {
     numbers.push_back(Napi::Value(array[i]).As<Napi::Number>().Int64Value());
   }

@@ -19,6 +19,7 @@
 #include "native/base/request.h"
 #include "native/base/tensor.h"
 #include "native/engine/engine.h"
+#include "native/scheduler/buckets.h"
 #include "native/scheduler/padding.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/scheduler.h"
