@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signals: what was accepted is answered, then the process ends by itself.
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
 import t from 'tap';
 import { createLog } from '../../server/log.js';
 import { watchSignals } from '../../server/signals.js';
 import { fixture, until } from '../helpers.js';
+import { openClient, rawPost, readReplies, spinBody } from './connections.js';
 import {
   call,
   iris,
@@ -18,68 +18,12 @@ import {
 
 const spin = fixture('spin.onnx');
 
-/** About a microsecond of work per turn; test/fixtures/README.md. */
-function spinBody(turns: number): string {
-  const inputs = [
-    { name: 'x', datatype: 'FP32', shape: [1, 64], data: new Array(64).fill(1) },
-    { name: 'iterations', datatype: 'INT64', shape: [], data: [turns] },
-  ];
-  return JSON.stringify({ inputs, outputs: [] });
-}
-
-function rawPost(path: string, body: string): string {
-  const head = `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n`;
-  return `${head}Content-Length: ${body.length}\r\n\r\n${body}`;
-}
-
-interface Reader {
-  /** The next whole reply, or undefined when the connection ended between two. */
-  readonly next: () => Promise<string | undefined>;
-}
-
-/** Cuts a connection's bytes into replies by their content-length. */
-function readReplies(socket: Socket): Reader {
-  let text = '';
-  let ended = false;
-  let wake = () => {};
-  socket.on('data', chunk => {
-    text += chunk.toString('latin1');
-    wake();
-  });
-  socket.on('error', () => {});
-  socket.on('close', () => {
-    ended = true;
-    wake();
-  });
-  const take = () => {
-    const end = text.indexOf('\r\n\r\n') + 4;
-    const size = Number(/content-length: (\d+)/i.exec(text)?.[1] ?? Number.NaN);
-    if (end < 4 || text.length < end + size) return undefined;
-    const reply = text.slice(0, end + size);
-    text = text.slice(end + size);
-    return reply;
-  };
-  const next = async () => {
-    for (let reply = take(); ; reply = take()) {
-      if (reply !== undefined) return reply;
-      if (ended && text !== '') throw new Error(`cut off after ${text.length} bytes of a reply`);
-      if (ended) return undefined;
-      await new Promise<void>(resolve => {
-        wake = resolve;
-      });
-    }
-  };
-  return { next };
-}
-
 /** Sends the same request again and again until a reply says that the connection ends. */
 async function clientOf(server: RunningServer, path: string, body: string) {
-  const socket = await openSocket(server.inference);
-  const replies = readReplies(socket);
+  const { ask, socket } = await openClient(server.inference);
   const counts = { answered: 0, lost: 0, refused: 0 };
   for (let goesOn = true; goesOn; ) {
-    socket.write(rawPost(path, body));
-    const reply = await replies.next();
+    const reply = await ask(rawPost(path, body));
     if (reply === undefined) counts.lost++;
     else if (reply.startsWith('HTTP/1.1 200 ')) counts.answered++;
     else counts.refused++;
