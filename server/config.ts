@@ -15,6 +15,7 @@ export interface Config {
   readonly managementPort: number;
   readonly metricsHost: string;
   readonly metricsPort: number;
+  readonly httpThreads: number;
   readonly maxRequestBytes: number;
   readonly maxBufferedBytes: number;
   readonly maxResponseBytes: number;
@@ -69,6 +70,14 @@ export const settingTable: readonly SettingRow[] = [
     ...port,
     default: 8082,
     description: 'Its port; that of another API on the same address joins the two.',
+  },
+  {
+    key: 'httpThreads',
+    type: 'integer',
+    range: [1, 64],
+    default: 1,
+    unit: 'threads',
+    description: 'Event loops that share the port of the inference API.',
   },
   {
     key: 'maxRequestBytes',
@@ -170,14 +179,23 @@ export function readConfig(
     return [row.key, row.default];
   });
   const config = Object.fromEntries(entries) as unknown as Config; // each value was checked against its row
-  if (config.maxRequestBytes > config.maxBufferedBytes) {
-    throw bad(
-      'maxRequestBytes',
-      `at most maxBufferedBytes (${config.maxBufferedBytes})`,
-      config.maxRequestBytes,
-    );
+  const { maxBufferedBytes } = threadShareOf(config);
+  if (config.maxRequestBytes > maxBufferedBytes) {
+    const limit = config.httpThreads === 1 ? '' : ' / httpThreads';
+    const expected = `at most maxBufferedBytes${limit} (${maxBufferedBytes})`;
+    throw bad('maxRequestBytes', expected, config.maxRequestBytes);
   }
   return Object.freeze(config);
+}
+
+/** What one HTTP thread works with: an equal part of what the process may hold in all, so that none asks the others. */
+export function threadShareOf(config: Config): Config {
+  const { httpThreads, maxBufferedBytes, maxWaitingImages } = config;
+  return {
+    ...config,
+    maxBufferedBytes: Math.floor(maxBufferedBytes / httpThreads),
+    maxWaitingImages: Math.floor(maxWaitingImages / httpThreads),
+  };
 }
 
 function bad(where: string, expected: string, got: unknown): InferenceError {

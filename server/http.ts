@@ -7,6 +7,7 @@ import { type Cancellation, createCancellation } from './cancellation.js';
 import { createDrain } from './drain.js';
 import { type Head, type Refusal, readHead } from './framing.js';
 import type {
+  AppDescriptor,
   CutRequest,
   ErrorStyle,
   HttpReply,
@@ -71,8 +72,10 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
     onChange: () => {},
   };
   return {
-    listen: (host, port, respond) => listen(state, { host, port }, respond),
+    listen: (host, port, respond, others = []) => listen(state, { host, port, respond, others }),
+    adopt: respond => createApp(state, respond).getDescriptor(),
     drain: (graceMs, limitMs) => drain(state, graceMs, limitMs),
+    close: () => close(state),
     isDraining: () => state.draining,
     stats: () => ({
       connections: state.connections,
@@ -100,29 +103,38 @@ async function loadUws(maxHeaderBytes: number): Promise<Uws> {
   }
 }
 
-interface Address {
+interface Place {
   readonly host: string;
   readonly port: number;
+  readonly respond: Responder;
+  readonly others: readonly AppDescriptor[];
 }
 
-async function listen(state: State, { host, port }: Address, respond: Responder): Promise<number> {
+async function listen(state: State, { host, port, respond, others }: Place): Promise<number> {
   const { uws } = state;
-  const app = uws.App();
-  const count = (_: UwsResponse, change: number) => {
-    state.connections += change;
-    state.onChange();
-  };
-  app.filter(count);
-  app.any('/*', (res, req) => accept(state, { res, req, respond }));
+  const app = createApp(state, respond);
+  const all = others.length === 0 ? [] : [app.getDescriptor(), ...others];
+  for (const descriptor of all) app.addChildAppDescriptor(descriptor);
   const socket = await new Promise<object | false>(resolve =>
     app.listen(host, port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, resolve),
   );
   if (socket === false) {
     throw new Error(`cannot listen on ${host}:${port}: ${await whyNotListening(host, port)}`);
   }
-  state.apps.push(app);
   state.sockets.push(socket);
   return uws.us_socket_local_port(socket);
+}
+
+function createApp(state: State, respond: Responder): UwsApp {
+  const app = state.uws.App();
+  const count = (_: UwsResponse, change: number) => {
+    state.connections += change;
+    state.onChange();
+  };
+  app.filter(count);
+  app.any('/*', (res, req) => accept(state, { res, req, respond }));
+  state.apps.push(app);
+  return app;
 }
 
 interface Arrival {
@@ -345,14 +357,25 @@ function stream(state: State, exchange: Exchange, body: Buffer): void {
 
 /** Every connection is told to close by its next answer; those that never ask are closed at the end. */
 async function drain(state: State, graceMs: number, limitMs: number): Promise<CutRequest[]> {
-  for (const socket of state.sockets.splice(0)) state.uws.us_listen_socket_close(socket);
+  stopListening(state);
   state.draining = true;
+  // A connection that a listener took just now comes to its thread with a turn of the event loop.
+  for (let turn = 0; turn < 2; turn++) await new Promise(setImmediate);
   const work = () => ({ requests: state.inFlight.size, connections: state.connections });
   const { done, look } = createDrain(work, { graceMs, limitMs });
   state.onChange = look;
   await done;
   await new Promise(setImmediate); // out of any callback of the library, whose sockets are closed next
   const cut = [...state.inFlight].map(({ id, method, path }) => ({ id, method, path }));
-  for (const app of state.apps.splice(0)) app.close();
+  close(state);
   return cut;
+}
+
+function stopListening({ uws, sockets }: State): void {
+  for (const socket of sockets.splice(0)) uws.us_listen_socket_close(socket);
+}
+
+function close(state: State): void {
+  stopListening(state);
+  for (const app of state.apps.splice(0)) app.close();
 }

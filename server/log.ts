@@ -2,6 +2,7 @@
 // One JSON line per event on standard error; never one per request.
 import { type Logger, pino } from 'pino';
 import type { LogLevel } from './config.js';
+import type { Throttle } from './throttle.js';
 
 export type Log = Logger;
 
@@ -9,15 +10,14 @@ export type Log = Logger;
 const maxWaitingBytes = 1_000_000;
 
 /**
- * Lines are handed to the system at once. When standard error is a pipe that nobody reads, they wait in memory, so
- * that a full pipe never stops the process; writing to a terminal or a file does not wait.
- * @param level  least severe level that is written.
+ * The one writer of the process. Lines are handed to the system at once. When standard error is a pipe that nobody
+ * reads, they wait in memory, so that a full pipe never stops the process; writing to a terminal or a file does not wait.
  */
-export function createLog(level: LogLevel): Log {
+export function createLogWriter(): (line: string) => void {
   const { stderr } = process;
   stderr.on('error', () => {}); // whoever reads our log may leave; that is no reason to stop serving
   let dropped = 0;
-  const write = (line: string) => {
+  return line => {
     if (stderr.writableLength > maxWaitingBytes) {
       dropped++;
       return;
@@ -30,6 +30,13 @@ export function createLog(level: LogLevel): Log {
     }
     stderr.write(line);
   };
+}
+
+/**
+ * @param level  least severe level that is written.
+ * @param write  gets whole lines.
+ */
+export function createLog(level: LogLevel, write = createLogWriter()): Log {
   return pino(
     {
       level,
@@ -39,6 +46,19 @@ export function createLog(level: LogLevel): Log {
     },
     { write },
   );
+}
+
+/** What was still to be said with the next line of its kind. */
+export function logHeld(log: Log, of: string, throttle: Throttle): void {
+  for (const { kind, held } of throttle.takeHeld()) {
+    log.warn({ event: 'also_logged', of, kind, alsoSinceLast: held });
+  }
+}
+
+/** One request's failure is answered where it happens; what nobody caught must not end all the others. */
+export function surviveSurprises(log: Log): void {
+  process.on('uncaughtException', error => log.error({ event: 'uncaught', err: error }));
+  process.on('unhandledRejection', reason => log.error({ event: 'unhandled', err: reason }));
 }
 
 /** How long the end of the process waits for a reader. */

@@ -2,7 +2,7 @@
 // Prometheus text from the library's stats, the HTTP counters and the process.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Histogram, ModelStats } from '../lib/index.js';
-import type { LoopDelay, ServerContext } from './route.js';
+import type { HttpServer, LoopDelay, ServerContext, ThreadStats } from './route.js';
 
 /** @source Prometheus exposition formats, text format 0.0.4. */
 export const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
@@ -85,7 +85,8 @@ const modelMetrics: readonly ModelMetric[] = [
 ];
 
 /** Everything at this moment; reading it starts a new period for the event-loop delay. */
-export function renderMetrics(server: ServerContext): string {
+export async function renderMetrics(server: ServerContext): Promise<string> {
+  const threads = await server.threads();
   const served = server.models.list().map(({ name, model }) => ({
     labels: { model: name, version: model.info.version },
     stats: model.stats(),
@@ -96,44 +97,79 @@ export function renderMetrics(server: ServerContext): string {
       served.flatMap(({ labels, stats }) => valueLines(metric.name, labels, metric.read(stats))),
     ),
   );
-  return [...ofModels, ...httpFamilies(server), ...processFamilies(server.loopDelay())].join('');
+  return [...ofModels, ...httpFamilies(threads), ...processFamilies(threads)].join('');
 }
 
-function httpFamilies(server: ServerContext): string[] {
-  const { connections, inFlight, bufferedBytes, replies } = server.http();
+function httpFamilies(threads: readonly ThreadStats[]): string[] {
+  const https = threads.map(({ http }) => http);
+  const sumOf = (key: 'connections' | 'inFlight' | 'bufferedBytes') =>
+    sum(https, http => http[key]);
   const responses = {
     name: 'inference_http_responses_total',
     type: 'counter',
     help: 'Replies of all APIs, by status; what the HTTP parser refuses by itself is not counted.',
   } as const;
-  const lines = [...replies].map(([status, count]) =>
-    line(responses.name, { code: String(status) }, count),
-  );
+  const statuses = [...new Set(https.flatMap(({ replies }) => [...replies.keys()]))];
+  const lines = statuses.map(status => {
+    const count = sum(https, ({ replies }) => replies.get(status) ?? 0);
+    return line(responses.name, { code: String(status) }, count);
+  });
   return [
     familyText(responses, lines),
-    gauge('inference_http_connections', 'Open connections.', connections),
-    gauge('inference_http_in_flight', 'Requests that are being received or answered.', inFlight),
-    gauge('inference_http_buffered_bytes', 'Memory that request bodies hold.', bufferedBytes),
+    gauge('inference_http_connections', 'Open connections.', sumOf('connections')),
+    gauge(
+      'inference_http_in_flight',
+      'Requests that are being received or answered.',
+      sumOf('inFlight'),
+    ),
+    gauge(
+      'inference_http_buffered_bytes',
+      'Memory that request bodies hold.',
+      sumOf('bufferedBytes'),
+    ),
+    threadFamily(threads),
   ];
 }
 
-function processFamilies(delay: LoopDelay): string[] {
+/** How evenly the threads are used. */
+function threadFamily(threads: readonly ThreadStats[]): string {
+  const name = 'inference_http_thread_responses_total';
+  const lines = threads.map(({ http }, thread) => {
+    const count = sum([...http.replies.values()], replies => replies);
+    return line(name, { thread: String(thread) }, count);
+  });
+  return familyText({ name, type: 'counter', help: 'The same replies, by HTTP thread.' }, lines);
+}
+
+function sum<T>(values: readonly T[], read: (value: T) => number): number {
+  return values.reduce((total, value) => total + read(value), 0);
+}
+
+function processFamilies(threads: readonly ThreadStats[]): string[] {
   const loop = {
     name: 'inference_event_loop_delay_seconds',
     type: 'summary',
-    help: 'How late timers are, since the metrics were last read.',
+    help: 'How late timers are, since the metrics were last read, by HTTP thread.',
   } as const;
-  const lines = Object.entries({ '0.5': delay.p50, '0.99': delay.p99, '1': delay.max }).map(
-    ([quantile, seconds]) => line(loop.name, { quantile }, seconds),
+  const lines = threads.flatMap(({ loopDelay: delay }, thread) =>
+    Object.entries({ '0.5': delay.p50, '0.99': delay.p99, '1': delay.max }).map(
+      ([quantile, seconds]) => line(loop.name, { thread: String(thread), quantile }, seconds),
+    ),
   );
-  const { rss, heapUsed, external } = process.memoryUsage();
+  const { rss } = process.memoryUsage();
+  const heapBytes = sum(threads, thread => thread.heapBytes);
+  const externalBytes = sum(threads, thread => thread.externalBytes);
   const cpu = { name: 'inference_process_cpu_seconds_total', type: 'counter' } as const;
   const { user, system } = process.cpuUsage();
   return [
     familyText(loop, lines),
     gauge('inference_process_resident_memory_bytes', 'Resident memory of the process.', rss),
-    gauge('inference_process_heap_bytes', 'JavaScript heap in use.', heapUsed),
-    gauge('inference_process_external_bytes', 'Memory of buffers outside that heap.', external),
+    gauge('inference_process_heap_bytes', 'JavaScript heaps in use.', heapBytes),
+    gauge(
+      'inference_process_external_bytes',
+      'Memory of buffers outside those heaps.',
+      externalBytes,
+    ),
     familyText({ ...cpu, help: 'CPU time of the process.' }, [
       line(cpu.name, {}, (user + system) / 1e6),
     ]),
@@ -213,4 +249,10 @@ export function startLoopMonitor(): LoopMonitor {
       histogram.disable();
     },
   };
+}
+
+/** What the calling HTTP thread knows about itself. */
+export function readThread(http: HttpServer, loop: LoopMonitor): ThreadStats {
+  const { heapUsed: heapBytes, external: externalBytes } = process.memoryUsage();
+  return { http: http.stats(), loopDelay: loop.read(), heapBytes, externalBytes };
 }

@@ -47,6 +47,16 @@ export interface HttpStats {
   readonly replies: ReadonlyMap<number, number>;
 }
 
+/** Names a listener's half on another thread: where uWebSockets.js hands connections to. Only its bits count. */
+export type AppDescriptor = number;
+
+export interface DrainLimits {
+  /** How long connections without a request stay open after the last answer. */
+  readonly graceMs: number;
+  /** How long all of it may take. */
+  readonly limitMs: number;
+}
+
 /** A request that the drain limit cut off. */
 export interface CutRequest {
   readonly id: string;
@@ -56,17 +66,27 @@ export interface CutRequest {
 
 export interface HttpServer {
   /**
-   * @param port  0 takes a free one.
-   * @returns     the port in use.
-   * @throws      an Error that names address and reason.
+   * @param port    0 takes a free one.
+   * @param others  of other threads, which get their connections in turn with this one.
+   * @returns       the port in use.
+   * @throws        an Error that names address and reason.
    */
-  readonly listen: (host: string, port: number, respond: Responder) => Promise<number>;
+  readonly listen: (
+    host: string,
+    port: number,
+    respond: Responder,
+    others?: readonly AppDescriptor[],
+  ) => Promise<number>;
+  /** Takes connections that the listener of another thread accepts: the descriptor it has to be given. */
+  readonly adopt: (respond: Responder) => AppDescriptor;
   /**
    * Takes no more connections, answers what comes on the open ones with `connection: close`, then closes all.
    * @param graceMs  how long connections without a request stay open after the last answer.
    * @param limitMs  how long all this may take; what is then unanswered is cut and returned.
    */
   readonly drain: (graceMs: number, limitMs: number) => Promise<readonly CutRequest[]>;
+  /** Cuts all connections at once. */
+  readonly close: () => void;
   readonly isDraining: () => boolean;
   readonly stats: () => HttpStats;
 }
@@ -110,9 +130,18 @@ export interface ServerContext {
   readonly failures: Throttle;
   readonly models: Registry;
   readonly decode: Decode;
-  readonly http: () => HttpStats;
   readonly isDraining: () => boolean;
-  readonly loopDelay: () => LoopDelay;
+  /** Of all HTTP threads, the main one first. Reading them starts a new period for the event-loop delay. */
+  readonly threads: () => Promise<readonly ThreadStats[]>;
+}
+
+/** What each HTTP thread knows about itself. */
+export interface ThreadStats {
+  readonly http: HttpStats;
+  readonly loopDelay: LoopDelay;
+  readonly heapBytes: number;
+  /** Buffers outside of the heap. */
+  readonly externalBytes: number;
 }
 
 /** Delay of the event loop since it was last asked for, in seconds. */

@@ -13,6 +13,9 @@ export function kindOf(message: string): string {
   return message.replace(/\d+/g, '#').slice(0, 120);
 }
 
+/** How often the same failure of the same model is logged; inputs of a client may cause it with every request. */
+export const sameFailureMs = 10_000;
+
 /** As many kinds are told apart; what clients can make up must not fill the memory. */
 const maxKinds = 1000;
 

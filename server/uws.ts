@@ -15,6 +15,10 @@ export interface UwsApp {
   filter(handler: (res: UwsResponse, change: number) => void): void;
   listen(host: string, port: number, options: number, done: (socket: object | false) => void): void;
   close(): void;
+  /** Of this app, for addChildAppDescriptor() in any thread; keeps the app alive. */
+  getDescriptor(): number;
+  /** From the first on, connections go to these in turn, and to the app itself only if it is among them. */
+  addChildAppDescriptor(descriptor: number): void;
 }
 
 /** Valid only inside the handler of any(). */

@@ -3,64 +3,66 @@
 import { fileURLToPath } from 'node:url';
 import { type EngineLogLine, InferenceError, listDevices, onEngineLog } from '../../lib/index.js';
 import { addressesOf, isLoopback, urlOf } from '../address.js';
-import { type AppOptions, createResponder } from '../app.js';
-import { type Config, readConfig } from '../config.js';
+import { createResponder } from '../app.js';
+import { type Config, readConfig, threadShareOf } from '../config.js';
 import { createDecode } from '../decode/index.js';
 import { createHttp } from '../http.js';
-import { createLog, type Log } from '../log.js';
-import { startLoopMonitor } from '../metrics.js';
+import { createLog, createLogWriter, type Log, logHeld, surviveSurprises } from '../log.js';
+import { readThread, startLoopMonitor } from '../metrics.js';
 import { createRegistry, type LoadRequest, type Registry } from '../models.js';
 import { defaultErrors, protocols } from '../protocol/index.js';
 import type { HttpServer, ListenerName, ServerContext } from '../route.js';
 import { type StopSignal, watchSignals } from '../signals.js';
-import { createThrottle, kindOf, type Throttle } from '../throttle.js';
+import { createThreads, type Threads } from '../threads.js';
+import { createThrottle, kindOf, sameFailureMs, type Throttle } from '../throttle.js';
 
 /** @returns  exit code, once everything is closed. */
 export async function serve(args: readonly string[]): Promise<number> {
   const config = readConfig(args, process.env);
-  const log = createLog(config.logLevel);
+  const writeLog = createLogWriter();
+  const log = createLog(config.logLevel, writeLog);
   const stop = watchSignals(log);
   const models = createRegistry();
   const failures = createThrottle(sameFailureMs);
   const engineLines = createThrottle(engineLineMs);
   const endLog = onEngineLog(createEngineLog(log, engineLines));
   const loop = startLoopMonitor();
+  let threads: Threads | undefined;
   surviveSurprises(log);
   try {
     logLayout(log);
+    const share = threadShareOf(config);
+    const http = await createHttp({ ...share, errors: defaultErrors });
+    const others = createThreads(share, writeLog);
+    threads = others;
     await loadAll(models, config, { log, stop });
-    const http = await createHttp({ ...config, errors: defaultErrors });
     const context: ServerContext = {
       config,
       log,
       failures,
       models,
-      decode: createDecode(config),
-      http: http.stats,
+      decode: createDecode(share),
       isDraining: http.isDraining,
-      loopDelay: loop.read,
+      threads: async () => [readThread(http, loop), ...(await others.stats())],
     };
-    if (stop.signal() === undefined) {
-      await listenAll(http, { protocols, context, errors: defaultErrors });
-    }
-    await stop.requested;
-    const code = await drain(http, { config, log, stop });
+    if (stop.signal() === undefined) await listenAll({ http, threads, context });
+    const lost = await Promise.race([stop.requested, threads.lost]);
+    if (lost !== undefined) log.fatal({ event: 'thread_lost', ...lost });
+    const code = await drain({ http, threads, config, log, stop });
     logHeld(log, 'request_failed', failures);
     logHeld(log, 'engine_log', engineLines);
-    return code;
+    return lost === undefined ? code : 1;
   } catch (error) {
     log.fatal({ event: 'start_failed', ...reasonOf(error) });
     return 1;
   } finally {
+    await threads?.close();
     await models.close();
     loop.stop();
     endLog();
     stop.end();
   }
 }
-
-/** How often the same failure of the same model is logged; inputs of a client may cause it with every request. */
-const sameFailureMs = 10_000;
 
 /** One line of a kind a second: what an engine says about a run, a client may make it say with every request. */
 const engineLineMs = 1000;
@@ -79,25 +81,12 @@ function createEngineLog(log: Log, throttle: Throttle): (line: EngineLogLine) =>
   };
 }
 
-/** What was still to be said with the next line of its kind. */
-function logHeld(log: Log, of: string, throttle: Throttle): void {
-  for (const { kind, held } of throttle.takeHeld()) {
-    log.warn({ event: 'also_logged', of, kind, alsoSinceLast: held });
-  }
-}
-
 function reasonOf(error: unknown): object {
   if (error instanceof InferenceError) {
     const { code, message, detail } = error;
     return { code, message, ...(detail === undefined ? {} : { detail }) };
   }
   return { message: error instanceof Error ? error.message : String(error), err: error };
-}
-
-/** One request's failure is answered where it happens; what nobody caught must not end all the others. */
-function surviveSurprises(log: Log): void {
-  process.on('uncaughtException', error => log.error({ event: 'uncaught', err: error }));
-  process.on('unhandledRejection', reason => log.error({ event: 'unhandled', err: reason }));
 }
 
 function logLayout(log: Log): void {
@@ -158,14 +147,28 @@ async function loadAll(models: Registry, config: Config, { log, stop }: Start): 
   }
 }
 
+interface Servers {
+  readonly http: HttpServer;
+  readonly threads: Threads;
+}
+
+interface Listening extends Servers {
+  readonly context: ServerContext;
+}
+
 /** The line on standard output is the sign that requests are taken; it is the only one there. */
-async function listenAll(http: HttpServer, options: AppOptions): Promise<void> {
-  const { config, log } = options.context;
+async function listenAll({ http, threads, context }: Listening): Promise<void> {
+  const { config, log } = context;
+  const options = { protocols, context, errors: defaultErrors };
+  const models = context.models.list().map(({ name, path }) => ({ name, path }));
   const urls: Partial<Record<ListenerName, string>> = {};
   try {
     for (const { host, port, listeners } of addressesOf(config)) {
-      const respond = createResponder(options, { listeners, isLoopback: isLoopback(host) });
-      const used = await http.listen(host, port, respond);
+      const mount = { listeners, isLoopback: isLoopback(host) };
+      const respond = createResponder(options, mount);
+      const isShared = listeners.includes('inference');
+      const others = isShared ? await threads.start({ mount, models }, respond) : [];
+      const used = await http.listen(host, port, respond, others);
       const url = urlOf(host, used);
       for (const listener of listeners) urls[listener] = url;
     }
@@ -174,21 +177,29 @@ async function listenAll(http: HttpServer, options: AppOptions): Promise<void> {
     throw error;
   }
   const { inference, management, metrics } = urls;
-  log.info({ event: 'listening', inference, management, metrics });
-  process.stdout.write(
-    `${JSON.stringify({ event: 'listening', inference, management, metrics })}\n`,
-  );
+  const { httpThreads } = config;
+  const line = { event: 'listening', inference, management, metrics, httpThreads };
+  log.info(line);
+  process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
-interface Ending extends Start {
+interface Ending extends Start, Servers {
   readonly config: Config;
 }
 
-async function drain(http: HttpServer, { config, log, stop }: Ending): Promise<number> {
+async function drain({ http, threads, config, log, stop }: Ending): Promise<number> {
   const { inFlight, connections } = http.stats();
   log.info({ event: 'drain_started', signal: stop.signal(), inFlight, connections });
-  const cut = await http.drain(config.drainGraceMs, config.drainTimeoutMs);
-  if (cut.length === 0) log.info({ event: 'drain_ended' });
-  else log.error({ event: 'drain_cut', drainTimeoutMs: config.drainTimeoutMs, requests: cut });
-  return cut.length === 0 ? 0 : 1;
+  const { drainGraceMs: graceMs, drainTimeoutMs: limitMs } = config;
+  const ends = await Promise.allSettled([
+    http.drain(graceMs, limitMs),
+    ...threads.drain({ graceMs, limitMs }),
+  ]);
+  const cut = ends.flatMap(end => (end.status === 'fulfilled' ? end.value : []));
+  const failed = ends.filter(end => end.status === 'rejected');
+  for (const { reason } of failed) log.error({ event: 'drain_failed', ...reasonOf(reason) });
+  if (cut.length > 0) log.error({ event: 'drain_cut', drainTimeoutMs: limitMs, requests: cut });
+  if (cut.length > 0 || failed.length > 0) return 1;
+  log.info({ event: 'drain_ended' });
+  return 0;
 }

@@ -103,12 +103,16 @@ export interface DecodeLimits {
   readonly maxImagePixels: number;
   /** How many images may wait to be decoded. */
   readonly maxWaitingImages: number;
+  /** How many threads of this process decode, each with limits of its own. */
+  readonly httpThreads: number;
 }
 
 /** Images are decoded in Node's pool of threads, which has four; what runs there cannot be stopped. */
-const atOnce = Math.min(4, availableParallelism());
+const poolThreads = Math.min(4, availableParallelism());
 
-export function createDecode({ maxImagePixels, maxWaitingImages }: DecodeLimits): Decode {
+export function createDecode(limits: DecodeLimits): Decode {
+  const { maxImagePixels, maxWaitingImages, httpThreads } = limits;
+  const atOnce = Math.max(1, Math.floor(poolThreads / httpThreads));
   const decodeImage = createImageDecoder(maxImagePixels);
   const takeTurn = createTurns({ atOnce, maxWaiting: maxWaitingImages });
   return (encoded, info) => {

@@ -141,7 +141,13 @@ t.test('without a model the shipped ones are served, and the log tells what happ
   const shown = { ...layout, quota: Number.isFinite(quota) ? quota : null };
   t.match(server.log[0], { level: 'info', ...shown }, 'the layout that listDevices() reports');
   const [line] = server.output().split('\n');
-  t.same(Object.keys(JSON.parse(line ?? '')), ['event', 'inference', 'management', 'metrics']);
+  t.match(JSON.parse(line ?? ''), {
+    event: 'listening',
+    inference: String,
+    management: String,
+    metrics: String,
+    httpThreads: 1,
+  });
 });
 
 t.test('a log that nobody reads stops neither the process nor its end', async t => {

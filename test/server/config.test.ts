@@ -9,6 +9,7 @@ import {
   readConfig,
   type SettingRow,
   settingTable,
+  threadShareOf,
   variableOf,
 } from '../../server/config.js';
 import { usage } from '../../server/usage.js';
@@ -65,6 +66,21 @@ t.test('models come bare, from the environment or from the file', async t => {
   t.same(readConfig(['--models', 'f', '--models', 'g', 'h'], {}).models, ['f', 'g', 'h']);
 });
 
+t.test(
+  'HTTP threads come from the file or the environment too, and share what all may hold',
+  async t => {
+    const config = readConfig(['--config', fileWith({ httpThreads: 3 })], {});
+    t.match(config, { httpThreads: 3, maxBufferedBytes: 268_435_456, maxWaitingImages: 256 });
+    t.match(threadShareOf(config), {
+      httpThreads: 3,
+      maxBufferedBytes: 89_478_485,
+      maxWaitingImages: 85,
+      maxRequestBytes: 6_553_500,
+    });
+    t.equal(readConfig([], { INFERENCE_NATIVE_HTTP_THREADS: '2' }).httpThreads, 2);
+  },
+);
+
 const wrong = [
   {
     name: 'no model in the list of them',
@@ -106,6 +122,16 @@ const wrong = [
     name: 'a body larger than all bodies',
     args: ['--max-buffered-bytes', '5'],
     says: /^maxRequestBytes: expected at most maxBufferedBytes \(5\), got 6553500/,
+  },
+  {
+    name: 'a body larger than all bodies of one thread',
+    args: ['--max-buffered-bytes', '20000000', '--http-threads', '4'],
+    says: /^maxRequestBytes: expected at most maxBufferedBytes \/ httpThreads \(5000000\), got 6553500/,
+  },
+  {
+    name: 'no HTTP thread',
+    args: ['--http-threads', '0'],
+    says: /^--http-threads: expected an integer from 1 to 64, got 0/,
   },
   {
     name: 'a file that is none',

@@ -33,9 +33,16 @@ async function clientOf(server: RunningServer, path: string, body: string) {
   return counts;
 }
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  t.test(`${signal} under 64 connections loses no request`, async t => {
-    const server = await startServer({ models: [iris, spin] });
+const drains = [
+  { signal: 'SIGTERM', threads: 1 },
+  { signal: 'SIGINT', threads: 1 },
+  { signal: 'SIGTERM', threads: 2 },
+] as const;
+
+for (const { signal, threads } of drains) {
+  t.test(`${signal} under 64 connections to ${threads} HTTP threads loses no request`, async t => {
+    const args = ['--http-threads', String(threads)];
+    const server = await startServer({ models: [iris, spin], args });
     t.teardown(server.stop);
     const clients = Array.from({ length: 64 }, (_, index) =>
       index % 2 === 0

@@ -14,7 +14,7 @@ export function ops(errors: ErrorStyle): Protocol {
         listener: 'metrics',
         method: 'GET',
         path: '/metrics',
-        handle: () => textReply(metricsType, renderMetrics(server)),
+        handle: async () => textReply(metricsType, await renderMetrics(server)),
       },
     ],
   };

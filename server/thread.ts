@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// An HTTP thread beside the main one: the same models and predictions, on an event loop of its own.
+import { parentPort, workerData } from 'node:worker_threads';
+import { createResponder } from './app.js';
+import { createDecode } from './decode/index.js';
+import { createHttp } from './http.js';
+import { createLog, logHeld, surviveSurprises } from './log.js';
+import { readThread, startLoopMonitor } from './metrics.js';
+import { createRegistry } from './models.js';
+import { createPeer, type Peer, type Port } from './peer.js';
+import { defaultErrors, protocols } from './protocol/index.js';
+import type { Handler, Protocol, ServerContext } from './route.js';
+import type { MainOffers, ThreadOffers, ThreadTask } from './threads.js';
+import { createThrottle, sameFailureMs } from './throttle.js';
+
+async function run(port: Port, { thread, config, ended }: ThreadTask): Promise<void> {
+  const http = await createHttp({ ...config, errors: defaultErrors });
+  const models = createRegistry();
+  const failures = createThrottle(sameFailureMs);
+  const loop = startLoopMonitor();
+  const stats = () => readThread(http, loop);
+  const offers: ThreadOffers = {
+    start: async ({ mount, models: wanted }) => {
+      for (const model of wanted) await models.load(model);
+      const own = protocols.map(protocol => onlyPredictions(protocol, main));
+      return http.adopt(createResponder({ protocols: own, context, errors: defaultErrors }, mount));
+    },
+    stats,
+    drain: async ({ graceMs, limitMs }) => {
+      const { inFlight, connections } = http.stats();
+      log.info({ event: 'drain_started', inFlight, connections });
+      const cut = await http.drain(graceMs, limitMs);
+      logHeld(log, 'request_failed', failures);
+      return cut;
+    },
+    close: models.close,
+    end: () => process.exit(0),
+  };
+  const main = createPeer<MainOffers>(port, offers);
+  const log = createLog(config.logLevel, line => main.tell('log', line)).child({ thread });
+  const context: ServerContext = {
+    config,
+    log,
+    failures,
+    models,
+    decode: createDecode(config),
+    isDraining: http.isDraining,
+    threads: async () => [stats()], // never asked: the metrics come from the main thread
+  };
+  surviveSurprises(log);
+  process.once('exit', () => {
+    http.close(); // Node aborts when a thread ends with connections open
+    Atomics.store(ended, 0, 1);
+    Atomics.notify(ended, 0);
+  });
+}
+
+/** What is about the whole server, where it shares the port of predictions, is answered by the main thread. */
+function onlyPredictions(protocol: Protocol, main: Peer<MainOffers>): Protocol {
+  const askMain: Handler = async ({ signal: _, ...request }) => {
+    const reply = await main.ask('respond', request);
+    const { body } = reply;
+    return typeof body === 'string' ? reply : { ...reply, body: Buffer.from(body) };
+  };
+  const routes = (server: ServerContext) =>
+    protocol
+      .routes(server)
+      .map(route => (route.listener === 'inference' ? route : { ...route, handle: askMain }));
+  return { ...protocol, routes };
+}
+
+if (parentPort === null) throw new Error('thread.js: runs as a worker thread of the server only');
+await run(parentPort, workerData as ThreadTask);
