@@ -16,6 +16,7 @@ import type { Row, Scenario, Settings } from './scenario.js';
 import { compute } from './scenarios/compute.js';
 import { encoder } from './scenarios/encoder.js';
 import { httpMany, httpOne, httpOpen } from './scenarios/http.js';
+import { httpThreads } from './scenarios/http-threads.js';
 import { idle } from './scenarios/idle.js';
 import { loadUnload } from './scenarios/load-unload.js';
 import { loopDelay } from './scenarios/loop-delay.js';
@@ -38,6 +39,7 @@ const scenarios: readonly Scenario[] = [
   loadUnload,
   idle,
   httpOpen,
+  httpThreads,
   encoder,
 ];
 const names = [...scenarios.map(({ name }) => name), 'curves'];

@@ -17,24 +17,30 @@ import {
   usText,
 } from '../scenario.js';
 
-type Load = { request: HttpRequest; connections: number; rate?: number };
+export type Load = { request: HttpRequest; connections: number; rate?: number };
 type ServerName = 'ours' | 'constant' | 'uws' | 'fastify';
 
 const ports = ['--port', '0', '--management-port', '0', '--metrics-port', '0'];
+export const ours = {
+  file: join(root, 'dist', 'server', 'main.js'),
+  args: ['serve', `micro=${modelPath('micro')}`, ...ports],
+};
 const servers: Readonly<Record<ServerName, { file: string; args: readonly string[] }>> = {
-  ours: {
-    file: join(root, 'dist', 'server', 'main.js'),
-    args: ['serve', `micro=${modelPath('micro')}`, ...ports],
-  },
+  ours,
   constant: { file: programPath('references/uws'), args: ['constant'] },
   uws: { file: programPath('references/uws'), args: [] },
   fastify: { file: programPath('references/fastify'), args: [] },
 };
 
-/** The server has the first core, all its threads together; the generator has the last. */
-async function serve(name: ServerName, load: Load, settings: Settings): Promise<Sample> {
-  const [serverCore, loadCore] = firstAndLastCore();
-  const command: Command = { ...servers[name], cores: [serverCore] };
+/** The server has the first core, all its threads together. */
+function serve(name: ServerName, load: Load, settings: Settings): Promise<Sample> {
+  const [core] = firstAndLastCore();
+  return measure({ ...servers[name], cores: [core] }, load, settings);
+}
+
+/** Puts a load on a server; the generator has the last core. */
+export async function measure(command: Command, load: Load, settings: Settings): Promise<Sample> {
+  const [, loadCore] = firstAndLastCore();
   const server = await startServer(command);
   try {
     const { warmupSeconds, seconds } = settings;
@@ -42,7 +48,7 @@ async function serve(name: ServerName, load: Load, settings: Settings): Promise<
     const file = programPath('load');
     const sample = await runToEnd({ file, args: [JSON.stringify(args)], cores: [loadCore] });
     const failed = numberOf(sample, 'failed');
-    if (failed > 0) throw new Error(`${name}: ${failed} of the requests failed`);
+    if (failed > 0) throw new Error(`${command.file}: ${failed} of the requests failed`);
     return sample;
   } finally {
     await server.stop();
@@ -53,7 +59,7 @@ const many = 32;
 const goalRatio = 0.6;
 const goalUs = 20;
 
-function serverText(sample: Sample): string {
+export function serverText(sample: Sample): string {
   const [busy, generator] = [numberOf(sample, 'serverBusy'), numberOf(sample, 'generatorBusy')];
   return (
     `${countText(numberOf(sample, 'perSecond'))}/s, p50 ${usText(numberOf(sample, 'p50Us'))}, ` +
