@@ -14,6 +14,7 @@
 
 #include "native/addon/completion.h"
 #include "native/base/request.h"
+#include "native/scheduler/admission.h"
 #include "native/scheduler/scheduler.h"
 
 namespace infer::addon {

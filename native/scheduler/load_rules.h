@@ -8,7 +8,6 @@
 #include <string_view>
 
 #include "native/base/error.h"
-#include "native/base/request.h"
 #include "native/base/tensor.h"
 #include "native/engine/engine.h"
 #include "native/scheduler/buckets.h"

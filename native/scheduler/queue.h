@@ -19,6 +19,7 @@
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/scheduler/admission.h"
+#include "native/scheduler/estimate.h"
 #include "native/scheduler/line.h"
 #include "native/scheduler/policy.h"
 

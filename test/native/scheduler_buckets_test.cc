@@ -3,16 +3,16 @@
 // loads.
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "native/base/error.h"
 #include "native/base/tensor.h"
 #include "native/scheduler/scheduler.h"
 #include "test/native/check.h"
-#include "test/native/inbox.h"
 #include "test/native/rig.h"
+#include "test/native/test_engine.h"
 
 namespace {
 

@@ -16,6 +16,7 @@
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/scheduler/lane_pool.h"
+#include "native/scheduler/policy.h"
 #include "native/scheduler/scheduler.h"
 #include "test/native/check.h"
 #include "test/native/fixtures.h"

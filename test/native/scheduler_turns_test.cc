@@ -8,6 +8,7 @@
 
 #include "native/base/clock.h"
 #include "native/base/request.h"
+#include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/scheduler.h"
 #include "test/native/check.h"
