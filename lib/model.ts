@@ -140,7 +140,7 @@ function createModel(settings: Settings, native: NativeModel): Model {
   const { inputs, outputs } = described.signature;
   const handle: Handle = { native, outputs, inFlight: 0, onIdle: undefined };
   const plan = planInputs(inputs, {
-    ...rowLimit(described),
+    ...rowLimit(described, facts.batchable),
     batchable: facts.batchable,
     optional: masksOf(described),
   });
@@ -179,9 +179,9 @@ function scaler(native: NativeModel, name: string, isClosed: () => boolean): Mod
 }
 
 /** The most rows of one request, and the key that says so. */
-function rowLimit({ limits, batching }: Omit<ModelInfo, 'lanes'>) {
+function rowLimit({ limits, batching }: Omit<ModelInfo, 'lanes'>, batchable: boolean) {
   const most = limits.maxRows ?? Number.POSITIVE_INFINITY;
-  return batching.mode === 'triton' && batching.maxBatch > 1 && batching.maxBatch < most
+  return batching.mode === 'triton' && batchable && batching.maxBatch < most
     ? { maxRows: batching.maxBatch, maxRowsKey: 'batching.maxBatch' }
     : { maxRows: most, maxRowsKey: 'limits.maxRows' };
 }

@@ -12,6 +12,7 @@
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/base/tensor.h"
+#include "native/scheduler/buckets.h"
 #include "native/scheduler/policy.h"
 
 namespace infer {
@@ -99,10 +100,11 @@ TimeNs Pace::drain(std::int64_t rows) const {
   return static_cast<TimeNs>(std::min(perRow * static_cast<double>(rows), kCentury));
 }
 
-TimeNs Pace::answer(std::int64_t rows, std::int64_t maxBatch) const {
-  return perRow > 0 && cost.known && cost.steady
-             ? drain(rows) + cost.of(std::min(rows + 1, maxBatch))
-             : 0;
+TimeNs Pace::answer(std::int64_t rows, const Limits& limits) const {
+  if (perRow <= 0 || !cost.known || !cost.steady) {
+    return 0;
+  }
+  return drain(rows) + cost.of(paddedRows(limits.buckets, std::min(rows + 1, limits.maxBatch)));
 }
 
 bool isFull(const Load& waiting, const Limits& limits) {
@@ -121,7 +123,7 @@ std::optional<Error> refusal(const Load& waiting, const Load& newcomer, const Li
   if (const std::string most = broken(waiting, newcomer, limits); !most.empty()) {
     return full(waiting, most, pace);
   }
-  const TimeNs answer = pace.answer(waiting.rows, limits.maxBatch);
+  const TimeNs answer = pace.answer(waiting.rows, limits);
   if (answer <= left) {
     return std::nullopt;
   }

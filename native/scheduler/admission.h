@@ -52,7 +52,7 @@ struct Pace {
   // Time until `rows` rows have left the queue; 0 when unknown.
   TimeNs drain(std::int64_t rows) const;
   // Time until a request that joins `rows` rows is answered; 0 when unknown.
-  TimeNs answer(std::int64_t rows, std::int64_t maxBatch) const;
+  TimeNs answer(std::int64_t rows, const Limits& limits) const;
 };
 
 // Whether the limits leave no room for anybody.

@@ -31,25 +31,6 @@
 #include "native/scheduler/turns.h"
 
 namespace infer {
-namespace {
-
-std::int64_t rowsOf(const Requests& requests) {
-  std::int64_t rows = 0;
-  for (const auto& request : requests) {
-    rows += request->rows;
-  }
-  return rows;
-}
-
-// By the estimate once there is one: the time of a single run may have been that of whoever took
-// the core away meanwhile, and a model must not pay for that.
-TimeNs costOf(const RunEstimate& estimate, std::int64_t rows, TimeNs taken) {
-  const TimeNs expected = estimate.of(rows);
-  return expected == kNever ? taken : expected;
-}
-
-}  // namespace
-
 Lane::Lane(std::optional<int> core, const Clock& clock, StartThread start,
            std::function<void()> told)
     : core_(core),
@@ -86,7 +67,9 @@ void Lane::join(std::chrono::nanoseconds patience) {
     if (!thread.joinable()) {
       continue;
     }
-    if (!tenure->waitForEnd(patience) && (tenure->isLost() || tenure->giveUp(kNever - 1))) {
+    // One that was left to its run before has had its time.
+    const bool ended = tenure->waitForEnd(tenure->isLost() ? std::chrono::nanoseconds{} : patience);
+    if (!ended && (tenure->isLost() || tenure->giveUp(kNever - 1))) {
       thread.detach();
     } else {
       thread.join();
@@ -109,8 +92,17 @@ std::shared_ptr<ServedModel> Lane::replaceThread(TimeNs by) {
   std::shared_ptr<ServedModel> model = tenure_->giveUp(by);
   if (model) {
     left_.push_back({std::exchange(thread_, std::move(thread)), std::exchange(tenure_, next)});
+    stuck_.store(false, std::memory_order_relaxed);
   }
   decided.set_value(model != nullptr);
+  return model;
+}
+
+std::shared_ptr<ServedModel> Lane::overdue(TimeNs by) {
+  std::shared_ptr<ServedModel> model = tenure_->overdue(by);
+  if (model) {
+    stuck_.store(true, std::memory_order_relaxed);
+  }
   return model;
 }
 
@@ -231,20 +223,20 @@ Lane::Served Lane::serveOne(const std::stop_token& stop, Tenure& tenure, TimeNs&
 // False when the lane has given this thread up meanwhile, and may be gone.
 bool Lane::runOne(const Placed& chosen, Taken& batch, const std::stop_token& stop, Tenure& tenure) {
   const Clock& clock = clock_;
-  const TimeNs started = clock.now();
-  const std::int64_t rows = rowsOf(batch.requests);
+  TimeNs used = 0;
   {
     const std::stop_callback watch(batch.stop.get_token(), [&, this] {
       tenure.toldToStop(clock.now(), chosen.model);
       told_();
     });
     const std::stop_callback forward(stop, [&batch] { batch.stop.request_stop(); });
-    runBatch(*chosen.model, batch, clock);
+    used = runBatch(*chosen.model, batch, clock);
   }
   if (!tenure.runEnded()) {
     return false;
   }
-  turns_.charge(*chosen.share, costOf(chosen.model->estimate, rows, clock.now() - started));
+  stuck_.store(false, std::memory_order_relaxed);
+  turns_.charge(*chosen.share, used);
   return true;
 }
 

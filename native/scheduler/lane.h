@@ -60,6 +60,12 @@ class Lane {
   // Since when the run in flight should have ended; kNever: nobody told it to.
   TimeNs toldAt() const { return tenure_->toldAt(); }
 
+  // The model of the run in flight, once, when that was told to stop at `by` or before. Not to be
+  // called by two threads at once.
+  std::shared_ptr<ServedModel> overdue(TimeNs by);
+  // Whether such a run holds the lane; nothing else is served until it ends.
+  bool isStuck() const { return stuck_.load(std::memory_order_relaxed); }
+
   // Where the run in flight was told to stop at `by` or before, leaves its thread to it and goes on
   // with a new one; returns the model of that run. Null when there is no such run. When the run
   // ends after all, its thread ends too. Throws std::system_error, and nothing changes, when no
@@ -114,6 +120,7 @@ class Lane {
   // the depths for the last time, a submitter raises the depth before it looks here, so one sees
   // the other.
   std::atomic<bool> idle_{false};
+  std::atomic<bool> stuck_{false};  // relaxed: only a hint where to place models
   // Of the lane's thread, and of the one that replaces it:
   std::size_t next_ = 0;  // the model after the one that was served last; it leads among equals
   Turns turns_;

@@ -38,7 +38,8 @@ void report(ServedModel& model, const Lane& lane, TimeNs after) {
       {LogLevel::kError, "scheduler",
        model.origin.path + ": a run went on for " + std::to_string(after / kMillisecond) +
            " ms after it was told to stop; its thread is left to it, and the lane" +
-           (core ? " of core " + std::to_string(*core) : "") + " goes on with a new one"});
+           (core ? " of core " + std::to_string(*core) : "") +
+           " goes on with a new one where one is to be had"});
   model.metrics.hung();
 }
 
@@ -81,8 +82,13 @@ TimeNs LanePool::replaceHung() {
     }
     if (now < told + rules_.hungAfter) {
       next = std::min(next, told + rules_.hungAfter);
-    } else if (!replace(*lane, now - rules_.hungAfter)) {
-      next = std::min(next, now + rules_.hungAfter);
+    } else {
+      if (const auto model = lane->overdue(now - rules_.hungAfter)) {
+        report(*model, *lane, rules_.hungAfter);
+      }
+      if (!replace(*lane, now - rules_.hungAfter)) {
+        next = std::min(next, now + rules_.hungAfter);
+      }
     }
   }
   return next;
@@ -94,9 +100,7 @@ bool LanePool::replace(Lane& lane, TimeNs by) {
     return false;
   }
   try {
-    if (const auto model = lane.replaceThread(by)) {
-      report(*model, lane, rules_.hungAfter);
-    }
+    lane.replaceThread(by);
     return true;
   } catch (const std::system_error&) {  // no thread is to be had
     return false;
@@ -196,15 +200,16 @@ std::vector<LanePool::Slot*> LanePool::leastLoaded(std::size_t wanted,
     for (const auto& slot : slots_) {
       if (suits(*slot) && std::ranges::find(chosen, slot.get()) == chosen.end()) {
         slots.push_back(slot.get());
-        loads.push_back(
-            {.node = nodeOf(*slot), .models = slot->lane ? slot->lane->modelCount() : 0});
+        loads.push_back({.node = nodeOf(*slot),
+                         .models = slot->lane ? slot->lane->modelCount() : 0,
+                         .stuck = slot->lane && slot->lane->isStuck()});
       }
     }
     for (const std::size_t at : chooseLanes(loads, wanted - chosen.size())) {
       chosen.push_back(slots[at]);
     }
   };
-  choose(isCurrent);
+  choose([&](const Slot& slot) { return isCurrent(slot) && !slot.lane->isStuck(); });
   // The default lanes come first in slots_; lanes of explicitly asked cores only when those are not
   // enough. The weights are on the nodes that the model is on.
   const std::size_t candidates = std::max(wanted, static_cast<std::size_t>(budget_.lanes));

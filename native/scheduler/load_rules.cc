@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -181,7 +182,7 @@ std::string sharingKey(const LoadSpec& spec, std::string_view engine) {
   }
   for (const PadRule& rule : spec.padding) {
     key += '\n' + rule.input + '\0' + rule.mask;
-    add(rule.value);
+    add(std::bit_cast<std::uint64_t>(rule.value));
   }
   key += '\n';  // numbers follow
   add(spec.placement.lanes);

@@ -87,7 +87,7 @@ class Resolver {
     Padding::Axes& axes = padding_.inputs[*at];
     constexpr std::array kTypes = {ElementType::kFloat32, ElementType::kInt64, ElementType::kInt32,
                                    ElementType::kBool};
-    if (axes.padded() || std::ranges::find(kTypes, spec.type) == kTypes.end()) {
+    if ((axes.padded() && !axes.isMask) || std::ranges::find(kTypes, spec.type) == kTypes.end()) {
       return bad(key,
                  "expected an input of float32, int64, int32 or bool that is not padded itself,"
                  " got \"" +
@@ -213,7 +213,9 @@ Result<void> addLengths(Request& request, const Signature& signature, const Padd
   for (std::size_t axis = 1; axis < shape.size(); ++axis) {
     const auto length = padding.inputs[input].lengths[axis];
     if (!length) {
-      request.tail.push_back(shape[axis]);
+      if (!padding.inputs[input].isMask) {  // whose other axes are fixed, and which may be left out
+        request.tail.push_back(shape[axis]);
+      }
       continue;
     }
     std::int64_t& known = request.lengths[*length];

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -16,12 +17,16 @@ namespace {
 
 using Positions = std::vector<std::size_t>;
 
-std::size_t modelsOn(std::span<const LaneLoad> lanes, const Positions& chosen) {
+// How many of `chosen` are stuck, and the models on all of them.
+std::pair<std::size_t, std::size_t> loadOf(std::span<const LaneLoad> lanes,
+                                           const Positions& chosen) {
+  std::size_t stuck = 0;
   std::size_t models = 0;
   for (const std::size_t at : chosen) {
+    stuck += lanes[at].stuck ? 1 : 0;
     models += lanes[at].models;
   }
-  return models;
+  return {stuck, models};
 }
 
 }  // namespace
@@ -31,8 +36,9 @@ std::vector<std::size_t> chooseLanes(std::span<const LaneLoad> lanes, std::size_
   for (std::size_t at = 0; at < lanes.size(); ++at) {
     emptiest.push_back(at);
   }
-  std::ranges::sort(emptiest, {},
-                    [&lanes](std::size_t at) { return std::pair(lanes[at].models, at); });
+  std::ranges::sort(emptiest, {}, [&lanes](std::size_t at) {
+    return std::tuple(lanes[at].stuck, lanes[at].models, at);
+  });
   std::map<int, Positions> byNode;  // the first `wanted` of each node
   for (const std::size_t at : emptiest) {
     Positions& chosen = byNode[lanes[at].node];
@@ -43,7 +49,7 @@ std::vector<std::size_t> chooseLanes(std::span<const LaneLoad> lanes, std::size_
   std::optional<Positions> best;
   for (const auto& [node, chosen] : byNode) {
     const bool fits = chosen.size() == wanted;
-    if (fits && (!best || modelsOn(lanes, chosen) < modelsOn(lanes, *best))) {
+    if (fits && (!best || loadOf(lanes, chosen) < loadOf(lanes, *best))) {
       best = chosen;
     }
   }

@@ -12,6 +12,7 @@ namespace infer {
 struct LaneLoad {
   int node = 0;            // NUMA node; the same for lanes that are not pinned
   std::size_t models = 0;  // placed on it
+  bool stuck = false;      // a run that does not end holds it: the last choice
 };
 
 // Positions in `lanes` of `wanted` of them, at most all: the emptiest ones of the node where they

@@ -171,6 +171,10 @@ Decision decideFor(std::span<const QueuedItem> items, std::size_t first, const L
   return std::move(batch.decision);
 }
 
+// Where more shapes than these wait, the oldest one leaves: it is unlikely to be joined, and each
+// costs a look at all others.
+constexpr std::size_t kMostShapes = 16;
+
 }  // namespace
 
 Decision decide(std::span<const QueuedItem> items, const Limits& limits, TimeNs now,
@@ -190,8 +194,13 @@ Decision decide(std::span<const QueuedItem> items, const Limits& limits, TimeNs 
   }
   // The oldest waits for more of its shape: meanwhile the lane is there for others.
   TimeNs wake = kNever;
+  const Decision oldest = decision;
   std::vector<bool> waits(items.size());
+  std::size_t shapes = 0;
   for (std::size_t first = 0; first < items.size();) {
+    if (++shapes > kMostShapes) {
+      return {.take = oldest.take, .part = oldest.part, .waitUntil = kNever};
+    }
     for (const std::size_t at : decision.take) {
       waits[at] = true;
     }

@@ -64,7 +64,7 @@ struct Measured {
 
 // What a free lane does with `items` (oldest first, none expired at `now`):
 // - the oldest request leads the next batch, so nothing starves; while it waits for more rows, the
-//   oldest of another tail does;
+//   oldest of another tail does, and it does not wait while more than 16 tails do;
 // - younger ones with the same tail join it in order until maxBatch rows are reached; the first
 //   that does not fit ends the batch, so that order is kept among requests of one shape;
 // - a request of more than maxBatch rows gives as many of them as fit and stays where it is with

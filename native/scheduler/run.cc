@@ -15,6 +15,7 @@
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/scheduler/batch.h"
+#include "native/scheduler/estimate.h"
 #include "native/scheduler/parts.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/served_model.h"
@@ -22,20 +23,30 @@
 namespace infer {
 namespace {
 
-Result<void> runOnce(ServedModel& model, std::span<const std::unique_ptr<Request>> requests,
-                     const std::stop_token& stop, const Clock& clock) {
+struct Running {
+  ServedModel& model;
+  const std::stop_token stop;
+  const Clock& clock;
+  TimeNs used = 0;  // device time
+};
+
+Result<void> runOnce(Running& running, std::span<const std::unique_ptr<Request>> requests) {
+  ServedModel& model = running.model;
   try {
     const std::int64_t asked = rowsOf(requests);
     const BatchShape shape = shapeOf(requests, model.queue.limits().buckets, model.padding);
     const Batch batch = pack(requests, shape);
-    const TimeNs started = clock.now();
-    Result<Outputs> outputs = model.loaded->run(batch, stop);
-    const TimeNs time = clock.now() - started;
+    const TimeNs started = running.clock.now();
+    Result<Outputs> outputs = model.loaded->run(batch, running.stop);
+    const TimeNs time = running.clock.now() - started;
     model.metrics.ran(asked, shape.rows - asked, time);
+    const RunCost cost = model.estimate.cost();
+    running.used += outputs.ok() && cost.known && cost.steady ? cost.of(batch.rows) : time;
     if (!outputs.ok()) {
       return std::move(outputs).error();
     }
-    if (!stop.stop_requested()) {  // neither a failed run nor one cut short says what runs cost
+    if (!running.stop
+             .stop_requested()) {  // neither a failed run nor one cut short says what it costs
       model.estimate.add(batch.rows, time);
     }
     return split(std::move(outputs).value(), requests, shape);
@@ -45,17 +56,16 @@ Result<void> runOnce(ServedModel& model, std::span<const std::unique_ptr<Request
   }
 }
 
-void run(ServedModel& model, std::span<const std::unique_ptr<Request>> requests,
-         const std::stop_token& stop, const Clock& clock) {
-  const Result<void> done = runOnce(model, requests, stop, clock);
+void run(Running& running, std::span<const std::unique_ptr<Request>> requests) {
+  const Result<void> done = runOnce(running, requests);
   if (done.ok()) {
     return;
   }
-  if (requests.size() > 1 && !stop.stop_requested()) {
+  if (requests.size() > 1 && !running.stop.stop_requested()) {
     // One request's data may have failed the whole batch: halves find it, and only it fails.
     const std::size_t half = requests.size() / 2;
-    run(model, requests.first(half), stop, clock);
-    run(model, requests.subspan(half), stop, clock);
+    run(running, requests.first(half));
+    run(running, requests.subspan(half));
     return;
   }
   for (const auto& request : requests) {
@@ -75,14 +85,15 @@ void join(Request& request) {
 
 }  // namespace
 
-void runBatch(ServedModel& model, Taken& batch, const Clock& clock) {
+TimeNs runBatch(ServedModel& model, Taken& batch, const Clock& clock) {
   const TimeNs started = clock.now();
   for (const auto& request : batch.requests) {
     if (request->offset == 0) {  // of a request in parts only the first has waited for its turn
       model.metrics.waited(started - request->arrived);
     }
   }
-  run(model, batch.requests, batch.stop.get_token(), clock);
+  Running running{.model = model, .stop = batch.stop.get_token(), .clock = clock};
+  run(running, batch.requests);
   model.queue.finish(batch);
   for (const auto& request : batch.requests) {
     if (request->whole && request->result.ok()) {
@@ -90,6 +101,7 @@ void runBatch(ServedModel& model, Taken& batch, const Clock& clock) {
     }
   }
   answer(model, std::move(batch.requests));
+  return running.used;
 }
 
 }  // namespace infer

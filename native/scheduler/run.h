@@ -10,6 +10,9 @@
 namespace infer {
 
 // A batch that fails is run again as halves, down to single requests, so that only the guilty fail.
-void runBatch(ServedModel& model, Taken& batch, const Clock& clock);
+// Returns the device time of all these runs. Where rows alone say how long a run takes, it is the
+// expected time: a run may have lost its core to others meanwhile, for which its model is not to
+// pay.
+TimeNs runBatch(ServedModel& model, Taken& batch, const Clock& clock);
 
 }  // namespace infer

@@ -41,6 +41,16 @@ class Tenure {
     return std::move(model_);
   }
 
+  // The same model, once for each run, without giving the thread up.
+  std::shared_ptr<ServedModel> overdue(TimeNs by) {
+    const std::lock_guard lock(mutex_);
+    if (toldAt_ == kNever || toldAt_ > by || reported_) {
+      return nullptr;
+    }
+    reported_ = true;
+    return model_;
+  }
+
   bool isLost() const {
     const std::lock_guard lock(mutex_);
     return lost_;
@@ -51,6 +61,7 @@ class Tenure {
     std::shared_ptr<ServedModel> freed;  // after unlocking
     const std::lock_guard lock(mutex_);
     toldAt_ = kNever;
+    reported_ = false;
     freed.swap(model_);
     return !lost_;
   }
@@ -73,6 +84,7 @@ class Tenure {
   std::condition_variable changed_;
   TimeNs toldAt_ = kNever;              // guarded by mutex_
   std::shared_ptr<ServedModel> model_;  // guarded by mutex_; of a run that was told to stop
+  bool reported_ = false;               // guarded by mutex_
   bool lost_ = false;                   // guarded by mutex_
   bool ended_ = false;                  // guarded by mutex_
 };
