@@ -144,6 +144,15 @@ const check::AddEach kRefusalCases(kRefusals, [](const RefusalCase& row) {
   }
 });
 
+const check::Add kBuckets("a run that is padded takes the time of its bucket", [] {
+  Limits limits = kLimits;
+  limits.buckets = {8};
+  // One row leaves in 2 ms, then a run of 8 rows takes 12.
+  check::that(!refusal({1, 1, 1}, {1, 1, 1}, limits, kPace, 14 * kMillisecond), "in time");
+  check::that(refusal({1, 1, 1}, {1, 1, 1}, limits, kPace, 14 * kMillisecond - 1).has_value(),
+              "too late");
+});
+
 const check::Add kFull("a queue is full when the least request would not fit", [] {
   check::that(!isFull({9, 99, 999}, kLimits), "room for one");
   check::that(isFull({10, 1, 1}, kLimits), "requests");

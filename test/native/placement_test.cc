@@ -32,6 +32,12 @@ const std::vector<Row> kRows = {
     {"two of three lanes on three nodes", {{0, 2}, {1, 1}, {2, 0}}, 2, {2, 1}},
     {"all there are where more are wanted", {{0, 0}, {1, 0}}, 5, {0, 1}},
     {"none of none", {}, 1, {}},
+    {"a full lane rather than one that hangs", {{0, 0, true}, {0, 9}}, 1, {1}},
+    {"another node rather than a lane that hangs",
+     {{0, 0, true}, {0, 0}, {1, 5}, {1, 5}},
+     2,
+     {2, 3}},
+    {"one that hangs where no other is left", {{0, 0, true}, {0, 1}}, 2, {1, 0}},
 };
 
 void checkRow(const Row& row) {

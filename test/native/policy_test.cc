@@ -53,7 +53,18 @@ const Limits kBuckets = {
 constexpr RunCost kByRow = {.known = true, .base = 0, .perRow = 1000};
 constexpr RunCost kByRun = {.known = true, .base = 1000, .perRow = 10};
 
+// One request of each of `count` shapes.
+std::vector<Item> shapes(std::int64_t count) {
+  std::vector<Item> items;
+  for (std::int64_t width = 0; width < count; ++width) {
+    items.push_back({.tail = {width}, .arrived = 10});
+  }
+  return items;
+}
+
 const std::vector<PolicyCase> kCases = {
+    {"sixteen shapes wait for more of theirs", shapes(16), kFixedDelay, 20, {}, 110},
+    {"where more do, the oldest leaves", shapes(17), kFixedDelay, 20, {0}},
     {"nothing waits: nothing to do until something comes", {}, kEight, 5, {}},
     {"without maxDelay a lone request leaves at once", {{}}, kEight, 5, {0}},
     {"everything that waits leaves together", {{}, {}, {}}, kEight, 5, {0, 1, 2}},

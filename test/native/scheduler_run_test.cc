@@ -13,11 +13,13 @@
 #include "native/base/request.h"
 #include "native/base/tensor.h"
 #include "native/scheduler/queue.h"
+#include "native/scheduler/run.h"
 #include "native/scheduler/scheduler.h"
 #include "test/native/check.h"
 #include "test/native/inbox.h"
 #include "test/native/rig.h"
 #include "test/native/tensors.h"
+#include "test/native/test_engine.h"
 
 namespace {
 
@@ -255,6 +257,27 @@ const check::Add kFull("a full queue refuses the rest at once and keeps what it 
   check::equal(rig.wrongAnswers(1, 4), "", "the ones that fitted answered");
   check::equal(model->metrics.requestCount(), std::uint64_t{4}, "accepted");
   check::equal(model->metrics.completedCount(), std::uint64_t{4}, "completed");
+});
+
+const check::Add kCharged("a batch costs all the runs it took, also those of a poisoned one", [] {
+  Rig rig;
+  rig.stage->compute = [&rig](const infer::Batch& inputs) {
+    rig.clock.set(rig.clock.now() + 10);
+    return test::doubleOrFail(inputs);
+  };
+  const auto model = rig.load();
+  const auto used = [&](float third) {
+    infer::Requests requests;
+    for (std::uint64_t id = 1; id <= 4; ++id) {
+      const std::uint64_t unique = rig.inbox->count() + id;
+      requests.push_back(test::makeRequest(rig.inbox, unique, {.value = id == 3 ? third : 1}));
+    }
+    infer::Taken batch;
+    batch.requests = std::move(requests);
+    return infer::runBatch(*model, batch, rig.clock);
+  };
+  check::equal(used(1), infer::TimeNs{10}, "one run");
+  check::equal(used(-1), infer::TimeNs{50}, "one of four, two of two, two of one");
 });
 
 }  // namespace
