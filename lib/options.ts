@@ -250,7 +250,7 @@ export const optionTable: readonly OptionRow[] = [
     schema: { type: 'number' },
     default: defaults.padding.value,
     description:
-      'Lets requests whose free axes of the input `*` differ in length share a run: shorter ones are filled up with this value at the end. All inputs with an axis of the same name need a value; free axes of outputs have to carry names of axes of inputs, and are cut back.',
+      'Lets requests whose free axes of the input `*` differ in length share a run: shorter ones are filled up with this value at the end. All inputs with an axis of the same name need a value; free axes of outputs have to carry names of axes of inputs, and are cut back. All requests of a run take as long as its longest one.',
   },
   {
     key: 'batching.padding.*.mask',

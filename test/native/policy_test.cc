@@ -56,6 +56,7 @@ constexpr RunCost kByRun = {.known = true, .base = 1000, .perRow = 10};
 // One request of each of `count` shapes.
 std::vector<Item> shapes(std::int64_t count) {
   std::vector<Item> items;
+  items.reserve(static_cast<std::size_t>(count));
   for (std::int64_t width = 0; width < count; ++width) {
     items.push_back({.tail = {width}, .arrived = 10});
   }
