@@ -7,7 +7,6 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
-#include <optional>
 #include <stop_token>
 #include <system_error>
 #include <thread>
@@ -20,7 +19,7 @@ class ExitLimit {
  public:
   ExitLimit(std::chrono::milliseconds limit, int code) {
     try {
-      watch_.emplace([limit, code](const std::stop_token& ended) {
+      watch_ = std::jthread([limit, code](const std::stop_token& ended) {
         std::mutex mutex;
         std::condition_variable_any never;
         std::unique_lock lock(mutex);
@@ -28,13 +27,13 @@ class ExitLimit {
           std::_Exit(code);
         }
       });
-    } catch (const std::system_error&) {
-      watch_.reset();  // no thread is to be had: then the process waits as long as it takes
+    } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch)
+      // No thread is to be had: then the process waits as long as it takes.
     }
   }
 
  private:
-  std::optional<std::jthread> watch_;
+  std::jthread watch_;
 };
 
 }  // namespace infer::addon
