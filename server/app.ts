@@ -166,7 +166,7 @@ interface Call {
 function run(handle: Handler, call: Call): HttpReply | Promise<HttpReply> {
   try {
     const reply = handle(call.request, call.params);
-    return reply instanceof Promise ? reply.catch(error => fail(error, call)) : reply;
+    return reply instanceof Promise ? reply.then(undefined, error => fail(error, call)) : reply;
   } catch (error) {
     return fail(error, call);
   }

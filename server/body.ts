@@ -28,19 +28,6 @@ export function createBudget(maxBytes: number): Budget {
 /** What one more chunk led to. */
 export type Progress = 'more' | 'complete' | 'hopeless';
 
-export interface BodyReader {
-  /**
-   * Copies a chunk; it may be reused afterwards.
-   * @returns  `hopeless` when the body is refused and its rest, too large or an attack, is not worth reading.
-   */
-  readonly add: (chunk: ArrayBuffer, isLast: boolean) => Progress;
-  /** The whole body, once complete and not refused. */
-  readonly bytes: () => Buffer;
-  readonly refusal: () => Refusal | undefined;
-  /** Gives the memory back to the budget. Idempotent. */
-  readonly release: () => void;
-}
-
 export interface BodyLimits {
   /** Of one body. */
   readonly maxBytes: number;
@@ -55,23 +42,23 @@ const maxChunks = 65_536;
 const firstBytes = 16_384;
 const nothing = Buffer.alloc(0);
 
-/** A body on its way. */
-interface Body extends BodyLimits {
+/** A body on its way; a plain record, because every request with a body makes one. */
+export interface Body extends BodyLimits {
+  /** From content-length; undefined for a chunked body. */
   readonly declaredBytes: number | undefined;
+  /** Memory for it; more than it has, while it grows. */
   buffer: Buffer;
   usedBytes: number;
   droppedBytes: number;
   chunks: number;
+  /** The first reason not to take it. */
   refusal: Refusal | undefined;
 }
 
-/**
- * @param declaredBytes  from content-length; undefined for a chunked body.
- */
-export function createBodyReader(
+export function createBody(
   declaredBytes: number | undefined,
   { maxBytes, budget }: BodyLimits,
-): BodyReader {
+): Body {
   const body: Body = {
     maxBytes,
     budget,
@@ -83,15 +70,14 @@ export function createBodyReader(
     refusal: undefined,
   };
   if (declaredBytes !== undefined && declaredBytes > maxBytes) refuse(body, tooLarge(body));
-  return {
-    add: (chunk, isLast) => add(body, chunk, isLast),
-    bytes: () => body.buffer.subarray(0, body.usedBytes),
-    refusal: () => body.refusal,
-    release: () => release(body),
-  };
+  return body;
 }
 
-function add(body: Body, chunk: ArrayBuffer, isLast: boolean): Progress {
+/**
+ * Copies a chunk; it may be reused afterwards.
+ * @returns  `hopeless` when the body is refused and its rest, too large or an attack, is not worth reading.
+ */
+export function addChunk(body: Body, chunk: ArrayBuffer, isLast: boolean): Progress {
   const isChunked = body.declaredBytes === undefined;
   if (isChunked && ++body.chunks > maxChunks) refuse(body, tooManyChunks);
   if (body.refusal === undefined) keep(body, chunk);
@@ -101,6 +87,17 @@ function add(body: Body, chunk: ArrayBuffer, isLast: boolean): Progress {
     if (sizeBytes > maxDroppedBytes || body.refusal === tooManyChunks) return 'hopeless';
   }
   return isLast ? 'complete' : 'more';
+}
+
+/** The whole body, once complete and not refused. */
+export function bytesOf({ buffer, usedBytes }: Body): Buffer {
+  return usedBytes === buffer.length ? buffer : buffer.subarray(0, usedBytes);
+}
+
+/** Gives the memory back to the budget. Idempotent. */
+export function releaseBody(body: Body): void {
+  body.budget.give(body.buffer.length);
+  body.buffer = nothing;
 }
 
 function keep(body: Body, chunk: ArrayBuffer): void {
@@ -126,7 +123,7 @@ function grow(body: Body, neededBytes: number): boolean {
 function resize(body: Body, capacityBytes: number): boolean {
   if (!body.budget.take(capacityBytes - body.buffer.length)) return false;
   const larger = Buffer.allocUnsafe(capacityBytes);
-  body.buffer.copy(larger, 0, 0, body.usedBytes);
+  if (body.usedBytes > 0) body.buffer.copy(larger, 0, 0, body.usedBytes);
   body.buffer = larger;
   return true;
 }
@@ -136,12 +133,7 @@ function refuse(body: Body, reason: Refusal): void {
   body.refusal ??= reason;
   body.droppedBytes += body.usedBytes;
   body.usedBytes = 0;
-  release(body);
-}
-
-function release(body: Body): void {
-  body.budget.give(body.buffer.length);
-  body.buffer = nothing;
+  releaseBody(body);
 }
 
 function tooLarge({ maxBytes, declaredBytes }: Body): Refusal {

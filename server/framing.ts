@@ -21,7 +21,10 @@ export interface Head {
   readonly refusal: Refusal | undefined;
 }
 
-type EachHeader = (visit: (name: string, value: string) => void) => void;
+/** The header lines of a request, in order, with their names in lower case. */
+interface Headers {
+  readonly forEach: (visit: (name: string, value: string) => void) => void;
+}
 
 /** What has come so far; undefined means not yet, an empty value has come. */
 interface Seen {
@@ -39,12 +42,8 @@ interface Seen {
 
 const none: readonly string[] = [];
 
-/**
- * Reads the headers of one request, each seen once.
- * @param each  calls its argument for every header line, in order, with the name in lower case.
- */
-export function readHead(each: EachHeader): Head {
-  const seen: Seen = {
+function unseen(): Seen {
+  return {
     contentType: undefined,
     contentEncoding: '',
     host: undefined,
@@ -55,14 +54,21 @@ export function readHead(each: EachHeader): Head {
     coding: undefined,
     repeated: '',
   };
-  each((name, value) => note(seen, name, value));
+}
+
+/** Of the request that is being read: they are read one after the other, so that one function can note for all. */
+let seen = unseen();
+
+export function readHead(headers: Headers): Head {
+  seen = unseen();
+  headers.forEach(note);
   const { contentType = '', contentEncoding, host = '', origin, connection, length, coding } = seen;
   const declaredBytes = coding === undefined ? Number(length ?? 0) : undefined;
   const refusal = refusalOf(seen);
   return { contentType, contentEncoding, host, origin, connection, declaredBytes, refusal };
 }
 
-function note(seen: Seen, name: string, value: string): void {
+function note(name: string, value: string): void {
   switch (name) {
     case 'content-length':
       if (seen.length !== undefined) seen.repeated = name;

@@ -11,6 +11,8 @@ export interface Uws {
 }
 
 export interface UwsApp {
+  get(pattern: string, handler: (res: UwsResponse, req: UwsRequest) => void): void;
+  post(pattern: string, handler: (res: UwsResponse, req: UwsRequest) => void): void;
   any(pattern: string, handler: (res: UwsResponse, req: UwsRequest) => void): void;
   filter(handler: (res: UwsResponse, change: number) => void): void;
   listen(host: string, port: number, options: number, done: (socket: object | false) => void): void;
@@ -21,7 +23,7 @@ export interface UwsApp {
   addChildAppDescriptor(descriptor: number): void;
 }
 
-/** Valid only inside the handler of any(). */
+/** Valid only inside the handler that gets it. */
 export interface UwsRequest {
   forEach(visit: (name: string, value: string) => void): void;
   getCaseSensitiveMethod(): string;
