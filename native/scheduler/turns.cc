@@ -12,11 +12,16 @@
 namespace infer {
 namespace {
 
+bool goesBefore(const Contender& one, const Contender& other) {
+  return one.deadline != other.deadline ? one.deadline < other.deadline
+                                        : one.share->used < other.share->used;
+}
+
 std::optional<std::size_t> mostUrgent(std::span<const Contender> contenders, TimeNs granted) {
   std::optional<std::size_t> best;
   for (std::size_t at = 0; at < contenders.size(); ++at) {
     const bool inTurn = contenders[at].share->used < granted;
-    if (inTurn && (!best || contenders[at].deadline < contenders[*best].deadline)) {
+    if (inTurn && (!best || goesBefore(contenders[at], contenders[*best]))) {
       best = at;
     }
   }

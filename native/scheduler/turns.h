@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whose turn it is among the models of one lane: deficit round robin in measured device time, the
-// earliest deadline first among those in turn. No clock, no lock, no lane.
+// Whose turn it is among the models of one lane: deficit round robin in measured device time; among
+// those in turn the earliest deadline, then whoever has used least. No clock, no lock, no lane.
 // Threads: none of its own; what belongs to a lane is used by the lane's thread.
 #pragma once
 
@@ -35,7 +35,9 @@ struct Contender {
 class Turns {
  public:
   // Position of the one that is served next, of at least one; the first of those that are equal.
-  // Where nobody is in turn, a new round begins.
+  // Where nobody is in turn, a new round begins. Whoever has used least goes first where no
+  // deadline decides: models would otherwise go round run by run until the quantum of the costliest
+  // is used up, which then waits for what is left of everybody else's.
   std::size_t next(std::span<const Contender> contenders);
 
   // A run of that model took `time`.

@@ -30,8 +30,9 @@ struct Model {
   TimeNs deadline = kNever;  // of what waits
   infer::Share share = {};
   std::size_t runs = 0;
-  TimeNs since = 0;   // it waits in turn
-  TimeNs waited = 0;  // the longest so far
+  TimeNs since = 0;     // it waits in turn
+  TimeNs lastWait = 0;  // before its last run
+  TimeNs waited = 0;    // the longest so far
 };
 
 // The same every time.
@@ -56,7 +57,8 @@ class VirtualLane {
     }
     const std::size_t served = contenders[turns.next(contenders)].place;
     Model& model = models[served];
-    model.waited = std::max(model.waited, now - model.since);
+    model.lastWait = now - model.since;
+    model.waited = std::max(model.waited, model.lastWait);
     now += model.cost;
     turns.charge(model.share, model.cost);
     ++model.runs;
@@ -191,6 +193,31 @@ const check::Add kRest("what was overdrawn while nobody else waited is forgiven"
   lane.models[1].waits = true;
   const std::string order = lane.order(3);
   check::that(order.find('0') != std::string::npos, "0 not to wait for long, got " + order);
+});
+
+// As measured costs are: each model's a little off, and each run's again.
+const check::Add kEven("models of about the same cost wait for about one run of each other", [] {
+  constexpr TimeNs kOwn = 200 * kMicrosecond;
+  std::mt19937 random = seeded(3);
+  const auto about = [&random](TimeNs time, unsigned percent) {
+    return time * static_cast<TimeNs>(100 - percent + random() % (2 * percent + 1)) / 100;
+  };
+  std::vector<Model> models(100);
+  std::vector<TimeNs> usual(models.size());
+  std::ranges::generate(usual, [&] { return about(kOwn, 10); });
+  VirtualLane lane(std::move(models));
+  std::vector<std::size_t> longWaits(usual.size());
+  lane.runUntil(20'000 * kMillisecond, [&](std::size_t served) {
+    Model& model = lane.models[served];
+    longWaits[served] += model.lastWait > 150 * kOwn ? 1 : 0;
+    model.cost = about(usual[served], 5);
+  });
+  for (std::size_t at = 0; at < longWaits.size(); ++at) {
+    check::that(lane.models[at].runs > 800, "more than 800 runs of model " + std::to_string(at));
+    check::that(longWaits[at] <= lane.models[at].runs / 100,
+                "one in a hundred waits longer than half as long again, of model " +
+                    std::to_string(at) + " " + std::to_string(longWaits[at]));
+  }
 });
 
 const check::Add kUrgent("among those in turn the earliest deadline goes first", [] {
