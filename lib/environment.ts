@@ -5,6 +5,7 @@ import { isMainThread } from 'node:worker_threads';
 import { loadBinding, type NativeBinding, type NativeModel, type NativeResult } from './binding.js';
 import { unwatch, type WatchedSignals, watch } from './cancellation.js';
 import { InferenceError, type NativeError } from './errors.js';
+import { type InFlight, inFlight } from './in_flight.js';
 import type { NativeData } from './inputs.js';
 import { deliverLog } from './log.js';
 import type { ElementType, NumericData, Tensor } from './tensor.js';
@@ -31,14 +32,13 @@ export interface Pending {
 /** What all copies of this library in one JavaScript environment share. */
 interface Environment {
   readonly binding: NativeBinding;
-  readonly pending: Map<number, Pending>;
+  readonly pending: InFlight<Pending>;
   readonly watched: WatchedSignals;
   readonly logs: Set<typeof deliverLog>;
   readonly flush: () => void;
   readonly nextTurn: () => void;
   /** Requests whose deadline passed in this turn of the event loop. */
   late: number[];
-  nextId: number;
   flushDue: boolean;
   turnDue: boolean;
   /** Flushes of this turn of the event loop that may still run a micro model in place. */
@@ -74,13 +74,12 @@ function join(binding: NativeBinding & { [key]?: Environment }): Environment {
 function start(binding: NativeBinding): Environment {
   const shared: Environment = {
     binding,
-    pending: new Map(),
+    pending: inFlight(),
     watched: new WeakMap(),
     logs: new Set(),
     flush: () => flush(shared),
     nextTurn: () => nextTurn(shared),
     late: [],
-    nextId: 1,
     flushDue: false,
     turnDue: false,
     runsHere: runsHerePerTurn,
@@ -110,7 +109,7 @@ export function submit(
 ): void {
   const shared = current;
   if (shared === undefined) return; // never: `entry` has a handle, which environment() made
-  const id = shared.nextId++;
+  const id = shared.pending.nextId();
   const { signal } = entry;
   if (signal !== undefined) watch(shared.watched, signal, id, ids => cancel(shared, ids, false));
   try {
@@ -196,9 +195,8 @@ function finish(
   id: number,
   result: NativeResult | undefined,
 ): void {
-  const entry = pending.get(id);
+  const entry = pending.take(id);
   if (entry === undefined) return;
-  pending.delete(id);
   if (entry.timer !== undefined) clearTimeout(entry.timer);
   settle(entry, result);
   const { handle } = entry;
