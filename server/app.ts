@@ -175,8 +175,7 @@ function run(handle: Handler, call: Call): HttpReply | Promise<HttpReply> {
 /** Whatever is not the caller's fault is logged, and the same again only after a while; other requests go on. */
 function fail(error: unknown, { request, params, errors, log, failures }: Call): HttpReply {
   const reply = errors.fromError(error);
-  const isOurs = !(error instanceof InferenceError) || error.code === 'INFER_INTERNAL';
-  if (isOurs || reply.status === 500) {
+  if (reply.status === 500) {
     const code = error instanceof InferenceError ? `${error.code} ` : '';
     const message = error instanceof Error ? error.message : String(error);
     const held = failures.pass(`${code}${params.join('/')} ${kindOf(message)}`);

@@ -22,6 +22,8 @@ export interface Config {
   readonly maxHeaderBytes: number;
   readonly maxImagePixels: number;
   readonly maxWaitingImages: number;
+  readonly defaultWorkers: number;
+  readonly unregisterTimeoutMs: number;
   readonly drainTimeoutMs: number;
   readonly drainGraceMs: number;
   readonly logLevel: LogLevel;
@@ -122,6 +124,21 @@ export const settingTable: readonly SettingRow[] = [
     default: 256,
     unit: 'images',
     description: 'How many images may wait to be decoded; beyond it the answer is 503.',
+  },
+  {
+    key: 'defaultWorkers',
+    type: 'integer',
+    range: [0, 4096],
+    default: 0,
+    unit: 'lanes',
+    description:
+      'Lanes of a model that the management API registers without `initial_workers`; without any it is registered, and serves when it is scaled up.',
+  },
+  {
+    key: 'unregisterTimeoutMs',
+    ...milliseconds,
+    default: 120_000,
+    description: 'How long accepted requests may still take when their model is unregistered.',
   },
   {
     key: 'drainTimeoutMs',

@@ -87,10 +87,11 @@ const modelMetrics: readonly ModelMetric[] = [
 /** Everything at this moment; reading it starts a new period for the event-loop delay. */
 export async function renderMetrics(server: ServerContext): Promise<string> {
   const threads = await server.threads();
-  const served = server.models.list().map(({ name, model }) => ({
-    labels: { model: name, version: model.info.version },
-    stats: model.stats(),
-  }));
+  const served = server.registry
+    .list()
+    .flatMap(({ name, version, model }) =>
+      model === undefined ? [] : [{ labels: { model: name, version }, stats: model.stats() }],
+    );
   const ofModels = modelMetrics.map(metric =>
     familyText(
       metric,

@@ -4,7 +4,8 @@ import type { ErrorCode, ModelInfo, Tensor, TensorData } from '../lib/index.js';
 import type { Config } from './config.js';
 import type { Decode } from './decode/index.js';
 import type { Log } from './log.js';
-import type { Registry } from './models.js';
+import type { Registry } from './registry.js';
+import type { Shelf } from './shelf.js';
 import type { Throttle } from './throttle.js';
 
 /** One request, complete: every byte of the body has arrived and belongs to the handler. */
@@ -102,7 +103,7 @@ export type ListenerName = 'inference' | 'management' | 'metrics';
 /** One endpoint. `path` is `/literal/{name}`; a GET route also answers HEAD. */
 export interface Route {
   readonly listener: ListenerName;
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly handle: Handler;
 }
@@ -128,7 +129,10 @@ export interface ServerContext {
   readonly log: Log;
   /** Which failures of requests are logged. */
   readonly failures: Throttle;
-  readonly models: Registry;
+  /** What this thread can run. */
+  readonly find: Shelf['find'];
+  /** On the main thread only, which answers everything that is not about predictions. */
+  readonly registry: Registry;
   readonly decode: Decode;
   readonly isDraining: () => boolean;
   /** Of all HTTP threads, the main one first. Reading them starts a new period for the event-loop delay. */

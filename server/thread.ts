@@ -6,22 +6,28 @@ import { createDecode } from './decode/index.js';
 import { createHttp } from './http.js';
 import { createLog, logHeld, surviveSurprises } from './log.js';
 import { readThread, startLoopMonitor } from './metrics.js';
-import { createRegistry } from './models.js';
 import { createPeer, type Peer, type Port } from './peer.js';
 import { defaultErrors, protocols } from './protocol/index.js';
+import type { Registry } from './registry.js';
 import type { Handler, Protocol, ServerContext } from './route.js';
+import { createShelf } from './shelf.js';
 import type { MainOffers, ThreadOffers, ThreadTask } from './threads.js';
 import { createThrottle, sameFailureMs } from './throttle.js';
 
 async function run(port: Port, { thread, config, ended }: ThreadTask): Promise<void> {
   const http = await createHttp({ ...config, errors: defaultErrors });
-  const models = createRegistry();
+  const shelf = createShelf();
   const failures = createThrottle(sameFailureMs);
   const loop = startLoopMonitor();
   const stats = () => readThread(http, loop);
   const offers: ThreadOffers = {
-    start: async ({ mount, models: wanted }) => {
-      for (const model of wanted) await models.load(model);
+    load: async order => {
+      await shelf.load(order);
+    },
+    publish: shelf.publish,
+    quiet: shelf.quiet,
+    unload: shelf.unload,
+    start: async ({ mount }) => {
       const own = protocols.map(protocol => onlyPredictions(protocol, main));
       return http.adopt(createResponder({ protocols: own, context, errors: defaultErrors }, mount));
     },
@@ -33,7 +39,7 @@ async function run(port: Port, { thread, config, ended }: ThreadTask): Promise<v
       logHeld(log, 'request_failed', failures);
       return cut;
     },
-    close: models.close,
+    close: shelf.close,
     end: () => process.exit(0),
   };
   const main = createPeer<MainOffers>(port, offers);
@@ -42,7 +48,8 @@ async function run(port: Port, { thread, config, ended }: ThreadTask): Promise<v
     config,
     log,
     failures,
-    models,
+    find: shelf.find,
+    registry: absent,
     decode: createDecode(config),
     isDraining: http.isDraining,
     threads: async () => [stats()], // never asked: the metrics come from the main thread
@@ -54,6 +61,13 @@ async function run(port: Port, { thread, config, ended }: ThreadTask): Promise<v
     Atomics.notify(ended, 0);
   });
 }
+
+/** Never asked: see onlyPredictions(). */
+const absent = new Proxy({} as Registry, {
+  get: (_, key) => {
+    throw new Error(`registry.${String(key)}: asked beside the main thread`);
+  },
+});
 
 /** What is about the whole server, where it shares the port of predictions, is answered by the main thread. */
 function onlyPredictions(protocol: Protocol, main: Peer<MainOffers>): Protocol {

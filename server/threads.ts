@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { Mount } from './app.js';
 import type { Config } from './config.js';
 import { createPeer, type Peer } from './peer.js';
+import type { Shelves } from './registry.js';
 import type {
   AppDescriptor,
   CutRequest,
@@ -13,6 +14,7 @@ import type {
   Responder,
   ThreadStats,
 } from './route.js';
+import type { Directory, LoadOrder, Shelf } from './shelf.js';
 
 /** What a thread is given at its start. */
 export interface ThreadTask {
@@ -27,8 +29,6 @@ export interface ThreadTask {
 /** What a thread is to serve. */
 export interface ThreadStart {
   readonly mount: Mount;
-  /** The main thread has loaded them, and this one joins. */
-  readonly models: readonly { readonly name: string; readonly path: string }[];
 }
 
 /** A request as it crosses to another thread. */
@@ -36,7 +36,13 @@ export type SentRequest = Omit<HttpRequest, 'signal'>;
 
 /** What a thread does for the main one. */
 export type ThreadOffers = {
-  /** Loads the models; resolves when it is ready for connections. */
+  /** Loads what the main thread has loaded, and so shares it. */
+  readonly load: (order: LoadOrder) => Promise<void>;
+  readonly publish: (directory: Directory) => void;
+  /** See Shelf. */
+  readonly quiet: (id: number) => Promise<void>;
+  readonly unload: (id: number) => Promise<void>;
+  /** Resolves when it is ready for connections. */
   readonly start: (start: ThreadStart) => Promise<AppDescriptor>;
   readonly stats: () => ThreadStats;
   readonly drain: (limits: DrainLimits) => Promise<readonly CutRequest[]>;
@@ -62,6 +68,8 @@ export interface LostThread {
 }
 
 export interface Threads {
+  /** Of the main thread and all others. */
+  readonly shelves: (own: Shelf) => Shelves;
   /**
    * @param respond  answers what a thread asks of the main one.
    * @returns        what connections are handed to, one for each thread.
@@ -111,9 +119,10 @@ export function createThreads(config: Config, writeLog: (line: string) => void):
   const endAll = () => endAtOnce(alive());
   process.once('exit', endAll);
   return {
+    shelves: own => joinShelves(own, alive),
     start: (what, answer) => {
       respond = answer;
-      return Promise.all(threads.map(thread => start(thread, what)));
+      return Promise.all(threads.map(thread => ask(thread, 'start', what)));
     },
     stats: () => Promise.all(alive().map(({ peer }) => peer.ask('stats'))),
     drain: limits => alive().map(thread => drain(thread, limits)),
@@ -122,6 +131,32 @@ export function createThreads(config: Config, writeLog: (line: string) => void):
       await Promise.all(alive().map(close));
       process.off('exit', endAll);
     },
+  };
+}
+
+function joinShelves(own: Shelf, others: () => readonly Thread[]): Shelves {
+  const unload = async (id: number) => {
+    await Promise.all([own.unload(id), ...others().map(thread => ask(thread, 'unload', id))]);
+  };
+  return {
+    load: async order => {
+      const model = await own.load(order);
+      try {
+        await Promise.all(others().map(thread => ask(thread, 'load', order)));
+      } catch (error) {
+        await unload(order.id);
+        throw error;
+      }
+      return model;
+    },
+    publish: async directory => {
+      own.publish(directory);
+      await Promise.all(others().map(thread => ask(thread, 'publish', directory)));
+    },
+    quiet: async id => {
+      await Promise.all([own.quiet(id), ...others().map(thread => ask(thread, 'quiet', id))]);
+    },
+    unload,
   };
 }
 
@@ -151,9 +186,14 @@ function createThread(
   return thread;
 }
 
-async function start({ thread, peer }: Thread, what: ThreadStart): Promise<AppDescriptor> {
+/** Asks a thread, whose failure then says which one it is. */
+async function ask<K extends keyof ThreadOffers & string>(
+  { thread, peer }: Thread,
+  name: K,
+  ...value: Parameters<ThreadOffers[K]>
+): Promise<Awaited<ReturnType<ThreadOffers[K]>>> {
   try {
-    return await peer.ask('start', what);
+    return await peer.ask(name, ...value);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`HTTP thread ${thread}: ${reason}`, { cause });

@@ -2,11 +2,13 @@
 // The help text, made from the table of settings.
 import { flagOf, settingTable } from './config.js';
 
+const flagWidth = 26;
+
 /** Everything the command line takes. */
 export function usage(): string {
   const flags = settingTable.map(({ key, description, default: value }) => {
     const usual = Array.isArray(value) ? '' : ` (${value})`;
-    return `  ${flagOf(key).padEnd(22)}${description}${usual}`;
+    return `  ${flagOf(key).padEnd(flagWidth)}${description}${usual}`;
   });
   return [
     'inference-native serve [MODEL...] [flags]   serve models over HTTP; MODEL is a path or name=path',
@@ -14,7 +16,7 @@ export function usage(): string {
     '',
     'Flags of serve, each with its default:',
     ...flags,
-    `  ${'--config'.padEnd(22)}JSON file with any of these, under their names in camelCase`,
+    `  ${'--config'.padEnd(flagWidth)}JSON file with any of these, under their names in camelCase`,
     '',
   ].join('\n');
 }

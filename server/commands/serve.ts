@@ -9,9 +9,10 @@ import { createDecode } from '../decode/index.js';
 import { createHttp } from '../http.js';
 import { createLog, createLogWriter, type Log, logHeld, surviveSurprises } from '../log.js';
 import { readThread, startLoopMonitor } from '../metrics.js';
-import { createRegistry, type LoadRequest, type Registry } from '../models.js';
 import { defaultErrors, protocols } from '../protocol/index.js';
+import { createRegistry, type RegisterRequest, type Registry } from '../registry.js';
 import type { HttpServer, ListenerName, ServerContext } from '../route.js';
+import { createShelf } from '../shelf.js';
 import { type StopSignal, watchSignals } from '../signals.js';
 import { createThreads, type Threads } from '../threads.js';
 import { createThrottle, kindOf, sameFailureMs, type Throttle } from '../throttle.js';
@@ -22,7 +23,7 @@ export async function serve(args: readonly string[]): Promise<number> {
   const writeLog = createLogWriter();
   const log = createLog(config.logLevel, writeLog);
   const stop = watchSignals(log);
-  const models = createRegistry();
+  const shelf = createShelf();
   const failures = createThrottle(sameFailureMs);
   const engineLines = createThrottle(engineLineMs);
   const endLog = onEngineLog(createEngineLog(log, engineLines));
@@ -35,12 +36,14 @@ export async function serve(args: readonly string[]): Promise<number> {
     const http = await createHttp({ ...share, errors: defaultErrors });
     const others = createThreads(share, writeLog);
     threads = others;
-    await loadAll(models, config, { log, stop });
+    const registry = createRegistry({ shelves: others.shelves(shelf), locate });
+    await loadAll(registry, config, { log, stop });
     const context: ServerContext = {
       config,
       log,
       failures,
-      models,
+      find: shelf.find,
+      registry,
       decode: createDecode(share),
       isDraining: http.isDraining,
       threads: async () => [readThread(http, loop), ...(await others.stats())],
@@ -57,7 +60,7 @@ export async function serve(args: readonly string[]): Promise<number> {
     return 1;
   } finally {
     await threads?.close();
-    await models.close();
+    await shelf.close();
     loop.stop();
     endLog();
     stop.end();
@@ -106,9 +109,14 @@ function shippedPath(name: string): string {
 }
 
 /** `name=path`, or only a path: an equals sign after a slash belongs to the path. */
-function readModelArgument(text: string): LoadRequest {
+function readModelArgument(text: string): RegisterRequest {
   const [, name, path] = /^([^/=]+)=(.+)$/.exec(text) ?? [];
-  return { path: path ?? text, name, atStartup: true };
+  return { url: path ?? text, name, atStartup: true };
+}
+
+/** A path, as it was written. */
+async function locate(url: string) {
+  return { path: url, options: {}, release: async () => {} };
 }
 
 interface Start {
@@ -116,14 +124,14 @@ interface Start {
   readonly stop: StopSignal;
 }
 
-async function loadAll(models: Registry, config: Config, { log, stop }: Start): Promise<void> {
+async function loadAll(registry: Registry, config: Config, { log, stop }: Start): Promise<void> {
   const wanted = config.models.length > 0 ? config.models : shippedModels.map(shippedPath);
   for (const request of wanted.map(readModelArgument)) {
     if (stop.signal() !== undefined) return;
     const startedMs = performance.now();
     try {
-      const { name, model } = await models.load(request);
-      const { version, engine, devices, lanes, path } = model.info;
+      const { name, version, model } = await (await registry.register(request)).loaded;
+      const { engine, devices, lanes, path } = model?.info ?? {};
       const seconds = (performance.now() - startedMs) / 1000;
       log.info({
         event: 'model_loaded',
@@ -139,7 +147,7 @@ async function loadAll(models: Registry, config: Config, { log, stop }: Start): 
       log.error({
         event: 'model_failed',
         model: request.name,
-        path: request.path,
+        path: request.url,
         ...reasonOf(error),
       });
       throw error;
@@ -160,14 +168,13 @@ interface Listening extends Servers {
 async function listenAll({ http, threads, context }: Listening): Promise<void> {
   const { config, log } = context;
   const options = { protocols, context, errors: defaultErrors };
-  const models = context.models.list().map(({ name, path }) => ({ name, path }));
   const urls: Partial<Record<ListenerName, string>> = {};
   try {
     for (const { host, port, listeners } of addressesOf(config)) {
       const mount = { listeners, isLoopback: isLoopback(host) };
       const respond = createResponder(options, mount);
       const isShared = listeners.includes('inference');
-      const others = isShared ? await threads.start({ mount, models }, respond) : [];
+      const others = isShared ? await threads.start({ mount }, respond) : [];
       const used = await http.listen(host, port, respond, others);
       const url = urlOf(host, used);
       for (const listener of listeners) urls[listener] = url;

@@ -139,7 +139,7 @@ const reversed = [
   { path: 'test/native/lane_test.cc', text: '#include <napi.h>' },
   { path: 'lib/model.ts', text: "import { serve } from '../server/app.js';" },
   { path: 'lib/model.ts', text: "const load = await import('node-gyp-build');" },
-  { path: 'server/models.ts', text: "import type { Model } from '../lib/model.js';" },
+  { path: 'server/registry.ts', text: "import type { Model } from '../lib/model.js';" },
   { path: 'server/app.ts', text: "export * from 'uWebSockets.js';" },
   { path: 'server/app.ts', text: "import { v2 } from './protocol/v2/routes.js';" },
   { path: 'server/decode/image.ts', text: "import { log } from '../log.js';" },

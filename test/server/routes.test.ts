@@ -92,7 +92,7 @@ const cases = [
     path: '/models',
     status: 405,
     body: notAllowed,
-    allow: 'GET, HEAD',
+    allow: 'GET, HEAD, POST',
   },
   { port: 'metrics', method: 'GET', path: '/models', status: 404, body: notFound },
 ] as const;
@@ -159,7 +159,7 @@ t.test('GET /models/{model} describes it as MMS does', async t => {
   const [worker] = model.workers;
   t.same(Object.keys(worker), ['id', 'startTime', 'status', 'gpu', 'memoryUsage']);
   t.match(worker, {
-    id: /^lane-0/,
+    id: /^worker-0/,
     status: 'READY',
     gpu: false,
     startTime: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/,

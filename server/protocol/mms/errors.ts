@@ -57,7 +57,20 @@ function codeOf({ code, detail }: InferenceError): ErrorCode {
   return isInput ? 'INFER_BAD_INPUT' : code;
 }
 
+/** An answer that has a status and a type of its own in the API of MMS. */
+export class Refusal extends Error {
+  readonly status: number;
+  readonly type: string;
+
+  constructor(status: number, type: string, message: string) {
+    super(message);
+    this.status = status;
+    this.type = type;
+  }
+}
+
 function fromError(error: unknown): HttpReply {
+  if (error instanceof Refusal) return errorReply(error.status, error.type, error.message);
   const known = error instanceof InferenceError;
   const { status, type } = errorTable[known ? codeOf(error) : 'INFER_INTERNAL'];
   // What is not ours to show may hold anything: it goes to the log alone.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the management API tells about models, in the shapes of MMS.
-import type { Served } from '../../models.js';
+import type { Model } from '../../../lib/index.js';
+import type { Registration } from '../../registry.js';
+import { integerOf } from './parameters.js';
 
 const mostModels = 100;
 
@@ -10,43 +12,52 @@ const mostModels = 100;
  *               default, and what is no number as well.
  * @source       MMS management API: the token is there whenever a full page was given, even at the very end.
  */
-export function listModels(served: readonly Served[], query: string): object {
+export function listModels(models: readonly Registration[], query: string): object {
   const options = new URLSearchParams(query);
-  const limit = integerOf(options.get('limit'), mostModels);
+  const limit = integerOf(options.get('limit') ?? undefined) ?? mostModels;
   const size = limit < 0 || limit > mostModels ? mostModels : limit;
-  const start = Math.max(0, integerOf(options.get('next_page_token'), 0));
-  const models = served
+  const start = Math.max(0, integerOf(options.get('next_page_token') ?? undefined) ?? 0);
+  const page = models
     .slice(start, start + size)
-    .map(({ name, path }) => ({ modelName: name, modelUrl: path }));
-  const token = start + size <= served.length ? { nextPageToken: String(start + size) } : {};
-  return { ...token, models };
+    .map(({ name, url }) => ({ modelName: name, modelUrl: url }));
+  const token = start + size <= models.length ? { nextPageToken: String(start + size) } : {};
+  return { ...token, models: page };
 }
 
-function integerOf(text: string | null, otherwise: number): number {
-  return text !== null && /^[+-]?\d{1,9}$/.test(text) ? Number(text) : otherwise;
-}
-
-/** A lane is what MMS calls a worker. Lanes share one process, so each reports the memory of all. */
-export function describeModel({ name, path, loadedAt, loadedAtStartup, model }: Served): object {
-  const { info } = model;
-  const memoryUsage = process.memoryUsage.rss();
+/**
+ * A worker of MMS takes one batch at a time, as a lane does. More workers than lanes take turns on them; they share
+ * one process, so each reports the memory of all.
+ */
+export function describeModel(registration: Registration): object {
+  const { name, version, url, loadedAtStartup, model, loadedAt, minWorkers, maxWorkers } =
+    registration;
+  const batching = model?.info.batching;
   return {
     modelName: name,
-    modelVersion: info.version,
-    modelUrl: path,
-    engine: info.engine,
+    modelVersion: version,
+    modelUrl: url,
+    engine: model?.info.engine,
     runtime: 'native',
-    minWorkers: info.lanes.length,
-    maxWorkers: info.lanes.length,
-    batchSize: info.batching.maxBatch,
-    maxBatchDelay: info.batching.maxDelayUs / 1000,
+    minWorkers,
+    maxWorkers,
+    batchSize: batching?.maxBatch,
+    maxBatchDelay: batching === undefined ? undefined : batching.maxDelayUs / 1000,
     loadedAtStartup,
-    workers: info.lanes.map(({ core }, index) => ({
-      id: `lane-${index}${core === null ? '' : `-core-${core}`}`,
-      startTime: loadedAt.toISOString(),
-      status: 'READY',
-      gpu: info.devices.some(device => !device.startsWith('cpu')),
-      memoryUsage,
-    })),
+    workers: model === undefined ? [] : workersOf(model, minWorkers, loadedAt),
   };
+}
+
+function workersOf({ info }: Model, count: number, since = new Date()): object[] {
+  const memoryUsage = process.memoryUsage.rss();
+  const { lanes, devices } = info;
+  return Array.from({ length: Math.max(count, lanes.length) }, (_, index) => {
+    const core = lanes[index % lanes.length]?.core ?? null;
+    return {
+      id: `worker-${index}${core === null ? '' : `-core-${core}`}`,
+      startTime: since.toISOString(),
+      status: 'READY',
+      gpu: devices.some(device => !device.startsWith('cpu')),
+      memoryUsage,
+    };
+  });
 }

@@ -5,9 +5,9 @@ import { scoresName, topClassesText } from '../../classes.js';
 import { badInput, describe } from '../../decode/describe.js';
 import type { Decoded } from '../../decode/index.js';
 import { late } from '../../decode/turns.js';
-import type { Served } from '../../models.js';
 import { jsonReply, textReply } from '../../reply.js';
 import type {
+  Handler,
   HttpReply,
   HttpRequest,
   JsonForm,
@@ -16,10 +16,11 @@ import type {
   Route,
   ServerContext,
 } from '../../route.js';
+import type { Served } from '../../shelf.js';
 import { textBytes } from '../../tensor_text.js';
 import { errors } from './errors.js';
 import { arrayForm, instancesForm } from './forms.js';
-import { describeModel, listModels } from './models.js';
+import { managementRoutes, modelNotFound, versionNotFound } from './management.js';
 
 const json = 'application/json';
 
@@ -30,47 +31,43 @@ export function mms(guests: readonly JsonForm[]): Protocol {
 }
 
 function routesOf(server: ServerContext, forms: readonly JsonForm[]): Route[] {
+  const { maxResponseBytes } = server.config;
+  const handle: Handler = (request, [name = '', version]) => {
+    const served = find(server, name, version);
+    return held(served, predict(server, { request, served, forms, maxResponseBytes }));
+  };
+  const path = '/predictions/{model}';
   return [
     { listener: 'inference', method: 'GET', path: '/ping', handle: () => ping(server) },
-    {
-      listener: 'inference',
-      method: 'POST',
-      path: '/predictions/{model}',
-      handle: (request, [name]) => {
-        const { maxResponseBytes } = server.config;
-        return predict(server, { request, served: find(server, name), forms, maxResponseBytes });
-      },
-    },
-    {
-      listener: 'management',
-      method: 'GET',
-      path: '/models',
-      handle: ({ query }) => jsonReply(200, listModels(server.models.list(), query)),
-    },
-    {
-      listener: 'management',
-      method: 'GET',
-      path: '/models/{model}',
-      handle: (_, [name]) => jsonReply(200, describeModel(find(server, name))),
-    },
+    { listener: 'inference', method: 'POST', path, handle },
+    { listener: 'inference', method: 'POST', path: `${path}/{version}`, handle },
+    ...managementRoutes(server),
   ];
 }
 
 /** Unlike MMS, which says 200 whatever happens, so that a load balancer learns it from the status. */
-function ping({ isDraining, models }: ServerContext): HttpReply {
-  if (isDraining() || !models.ready()) return jsonReply(503, { status: 'Unhealthy' });
+function ping({ isDraining }: ServerContext): HttpReply {
+  if (isDraining()) return jsonReply(503, { status: 'Unhealthy' });
   return jsonReply(200, { status: 'Healthy' });
 }
 
-const longestName = 128;
+function find(server: ServerContext, name: string, version?: string): Served {
+  const found = server.find(name, version);
+  if (typeof found === 'object') return found;
+  if (found === 'no-model') throw modelNotFound(name);
+  if (found === 'no-version') throw versionNotFound(name, version);
+  const message = `No worker is available to serve request for model: ${name}. Scale it up, or wait until it is loaded.`;
+  throw new InferenceError('INFER_CLOSED', message);
+}
 
-function find({ models }: ServerContext, name = ''): Served {
-  const served = models.find(name);
-  if (served !== undefined) return served;
-  throw new InferenceError(
-    'INFER_MODEL_NOT_FOUND',
-    `Model not found: ${name.slice(0, longestName)}`,
-  );
+/** The model stays loaded until it has answered, whoever unregisters it meanwhile. */
+function held(
+  served: Served,
+  reply: HttpReply | Promise<HttpReply>,
+): HttpReply | Promise<HttpReply> {
+  if (!(reply instanceof Promise)) return reply;
+  served.hold();
+  return reply.finally(served.release);
 }
 
 interface Prediction {

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// JSON as the clients of MMS write it: also with single quotes around texts and keys.
+import { isUtf8 } from 'node:buffer';
+import { badInput } from '../../decode/describe.js';
+
+/** @throws  INFER_BAD_INPUT for anything else. */
+export function parseLoosely(body: Buffer): unknown {
+  if (!isUtf8(body)) throw badInput('body', 'JSON in UTF-8', 'bytes that are not UTF-8');
+  const text = body.toString('utf8');
+  try {
+    return JSON.parse(text.includes("'") ? doubleQuoted(text) : text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw badInput('body', 'a JSON object', reason);
+  }
+}
+
+/** Turns every text in single quotes into one in double quotes, and leaves those in double quotes alone. */
+function doubleQuoted(text: string): string {
+  return text.replace(/"(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'/gs, (whole, inner?: string) => {
+    if (inner === undefined) return whole;
+    const escaped = inner.replace(/\\.|"/gs, part =>
+      part === '"' ? '\\"' : part === "\\'" ? "'" : part,
+    );
+    return `"${escaped}"`;
+  });
+}

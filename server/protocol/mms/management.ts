@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// The management API of MMS: registers, scales, replaces and removes models. Workers are lanes here.
+import { InferenceError, type LoadOptions } from '../../../lib/index.js';
+import type { Registry, Workers } from '../../registry.js';
+import { jsonReply } from '../../reply.js';
+import type { HttpReply, HttpRequest, Route, ServerContext } from '../../route.js';
+import { Refusal } from './errors.js';
+import { describeModel, listModels } from './models.js';
+import { jsonParameters, type Parameters, queryParameters } from './parameters.js';
+
+const listener = 'management';
+
+export function managementRoutes(server: ServerContext): Route[] {
+  const { registry } = server;
+  const model = '/models/{model}';
+  const version = `${model}/{version}`;
+  return [
+    {
+      listener,
+      method: 'GET',
+      path: '/models',
+      handle: ({ query }) => jsonReply(200, listModels(defaults(registry), query)),
+    },
+    { listener, method: 'POST', path: '/models', handle: request => register(server, request) },
+    { listener, method: 'GET', path: model, handle: (_, [name = '']) => describe(registry, name) },
+    {
+      listener,
+      method: 'PUT',
+      path: model,
+      handle: ({ query }, [name = '']) => scale(server, { name, query }),
+    },
+    {
+      listener,
+      method: 'DELETE',
+      path: model,
+      handle: (_, [name = '']) => unregister(server, { name }),
+    },
+    {
+      listener,
+      method: 'GET',
+      path: version,
+      handle: (_, [name = '', of]) => describe(registry, name, of),
+    },
+    {
+      listener,
+      method: 'PUT',
+      path: version,
+      handle: ({ query }, [name = '', of]) => scale(server, { name, version: of, query }),
+    },
+    {
+      listener,
+      method: 'DELETE',
+      path: version,
+      handle: (_, [name = '', of]) => unregister(server, { name, version: of }),
+    },
+    {
+      listener,
+      method: 'PUT',
+      path: `${version}/set-default`,
+      handle: (_, [name = '', of = '']) => setDefault(registry, name, of),
+    },
+  ];
+}
+
+function status(code: number, text: string): HttpReply {
+  return jsonReply(code, { status: text });
+}
+
+/** The list of MMS has each name once. */
+function defaults(registry: Registry) {
+  const seen = new Set<string>();
+  return registry.list().filter(({ name }) => !seen.has(name) && seen.add(name));
+}
+
+function describe(registry: Registry, name: string, version?: string): HttpReply {
+  const known = requireKnown(registry, name, version);
+  if (version === 'all') return jsonReply(200, known.map(describeModel));
+  const found = known.find(own => version === undefined || own.version === version);
+  return jsonReply(200, found === undefined ? {} : describeModel(found));
+}
+
+/** All versions of a name, the default one first. */
+function requireKnown(registry: Registry, name: string, version?: string) {
+  const known = registry.versions(name);
+  if (known.length === 0) throw modelNotFound(name);
+  if (version !== undefined && version !== 'all' && !known.some(own => own.version === version)) {
+    throw versionNotFound(name, version);
+  }
+  return known;
+}
+
+const longestName = 128;
+
+function shown(name: string): string {
+  return name.slice(0, longestName);
+}
+
+export function modelNotFound(name: string): InferenceError {
+  return new InferenceError('INFER_MODEL_NOT_FOUND', `Model not found: ${shown(name)}`);
+}
+
+export function versionNotFound(name: string, version = ''): Refusal {
+  const message = `Model version: ${shown(version)} does not exist for model: ${shown(name)}`;
+  return new Refusal(404, 'ModelVersionNotFoundException', message);
+}
+
+const runtimes = ['python', 'python2', 'python3'];
+
+async function register(server: ServerContext, request: HttpRequest): Promise<HttpReply> {
+  const isJson = /^application\/json\b/i.test(request.contentType);
+  const given = isJson ? jsonParameters(request.body) : queryParameters(request.query);
+  const url = given.text('url');
+  if (url === undefined || url === '')
+    throw new Refusal(400, 'BadRequestException', 'Parameter url is required.');
+  const runtime = given.text('runtime');
+  if (runtime !== undefined && !runtimes.includes(runtime.toLowerCase())) {
+    throw new Refusal(400, 'BadRequestException', `Invalid RuntimeType value: ${shown(runtime)}`);
+  }
+  const name = given.text('model_name');
+  const version = given.text('model_version');
+  const workers = Math.max(0, given.integer('initial_workers') ?? server.config.defaultWorkers);
+  const options = optionsOf(given, isJson ? 1000 : 60_000);
+  const { loaded } = await named(() =>
+    server.registry.register({ url, name, version, workers, options }),
+  );
+  if (given.flag('synchronous') === false && workers > 0) {
+    loaded.catch(error =>
+      server.log.error({ event: 'model_failed', model: name, path: url, err: error }),
+    );
+    return status(202, 'Processing worker updates...');
+  }
+  const done = await named(() => loaded);
+  return status(
+    200,
+    workers > 0 ? 'Workers scaled' : `Model ${JSON.stringify(done.name)} registered`,
+  );
+}
+
+/** @param unitMs  of response_timeout: minutes in a query, seconds in JSON, as in MMS. */
+function optionsOf(given: Parameters, unitMs: number): LoadOptions {
+  const batch = given.integer('batch_size');
+  const delayMs = given.integer('max_batch_delay');
+  const timeout = given.integer('response_timeout');
+  return {
+    batching: {
+      ...(batch === undefined || batch < 1 ? {} : { maxBatch: batch }),
+      ...(delayMs === undefined || delayMs < 0 ? {} : { maxDelayUs: delayMs * 1000 }),
+    },
+    ...(timeout === undefined || timeout < 1 ? {} : { limits: { timeoutMs: timeout * unitMs } }),
+  };
+}
+
+/** Says in the words of MMS that a name is taken. */
+async function named<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof InferenceError) || error.code !== 'INFER_MODEL_EXISTS') throw error;
+    const [, label = ''] = /^model "(.*)": /.exec(error.message) ?? [];
+    throw new InferenceError(
+      'INFER_MODEL_EXISTS',
+      `Model ${label.replace(/\/[^/]*$/, '')} is already registered.`,
+    );
+  }
+}
+
+interface Target {
+  readonly name: string;
+  readonly version?: string | undefined;
+}
+
+async function scale(
+  server: ServerContext,
+  { name, version, query }: Target & { query: string },
+): Promise<HttpReply> {
+  const given = queryParameters(query);
+  const min = given.integer('min_worker') ?? 1;
+  const max = given.integer('max_worker') ?? min;
+  if (min < 0)
+    throw new Refusal(400, 'BadRequestException', `min_worker: expected 0 or more, got ${min}`);
+  if (max < min) {
+    throw new Refusal(400, 'BadRequestException', 'max_worker cannot be less than min_worker.');
+  }
+  requireKnown(server.registry, name, version);
+  const to: Workers = { min, max };
+  const scaled = server.registry.scale(name, version, to);
+  if (given.flag('synchronous') !== true) {
+    scaled.catch(error =>
+      server.log.error({ event: 'scale_failed', model: name, version, ...to, err: error }),
+    );
+    return status(202, 'Processing worker updates...');
+  }
+  await scaled;
+  return status(200, 'Workers scaled');
+}
+
+async function unregister(server: ServerContext, { name, version }: Target): Promise<HttpReply> {
+  const known = requireKnown(server.registry, name, version);
+  const isDefault = version === undefined || version === known[0]?.version;
+  if (isDefault && known.length > 1) {
+    throw new Refusal(
+      403,
+      'InvalidModelVersionException',
+      `Cannot remove default version for model ${name}`,
+    );
+  }
+  try {
+    await server.registry.unregister(name, version, server.config.unregisterTimeoutMs);
+  } catch (error) {
+    if (!(error instanceof InferenceError) || error.code !== 'INFER_DEADLINE') throw error;
+    throw new Refusal(
+      408,
+      'RequestTimeoutException',
+      `Timed out while cleaning resources: ${name}`,
+    );
+  }
+  return status(200, `Model ${JSON.stringify(name)} unregistered`);
+}
+
+async function setDefault(registry: Registry, name: string, version: string): Promise<HttpReply> {
+  const known = registry.versions(name);
+  if (known.length === 0) throw modelNotFound(name);
+  if (!known.some(own => own.version === version)) {
+    const message = `Model version ${shown(version)} does not exist for model ${shown(name)}`;
+    throw new Refusal(404, 'ModelVersionNotFoundException', message);
+  }
+  await registry.setDefault(name, version);
+  const text = `Default version successfully updated for model ${JSON.stringify(name)} to ${JSON.stringify(version)}`;
+  return status(200, text);
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loaded models of one HTTP thread, and the directory by which its requests find them.
+import { InferenceError, type LoadOptions, loadModel, type Model } from '../lib/index.js';
+import { checkImageInputs } from './decode/image.js';
+
+/** A model as every HTTP thread is to load it; all of them share one copy of it. */
+export interface LoadOrder {
+  /** Names this loaded model in the directory; never used again. */
+  readonly id: number;
+  /** Absolute path, or as loadModel() takes it. */
+  readonly path: string;
+  readonly options: LoadOptions;
+}
+
+/** The versions of one name. */
+export interface DirectoryEntry {
+  readonly defaultVersion: string;
+  /** The loaded model of each version; undefined while it has no workers. */
+  readonly versions: ReadonlyMap<string, number | undefined>;
+}
+
+/** What leads requests to models, by name. It is replaced as a whole, so that no request sees half of a change. */
+export type Directory = ReadonlyMap<string, DirectoryEntry>;
+
+/** A loaded model, for the requests of this thread. */
+export interface Served {
+  readonly model: Model;
+  /** Keeps the model for a request that found it, from the same turn of the event loop on. */
+  readonly hold: () => void;
+  /** Once for each hold(), when the request is answered. */
+  readonly release: () => void;
+}
+
+/** Why there is nothing to run. */
+export type Missing = 'no-model' | 'no-version' | 'no-worker';
+
+export interface Shelf {
+  /** @throws  what loadModel() throws, and INFER_BAD_INPUT for preprocessing that does not fit the model. */
+  readonly load: (order: LoadOrder) => Promise<Model>;
+  readonly publish: (directory: Directory) => void;
+  /** Resolves when no request of this thread holds the model; it must not be in the directory any more. */
+  readonly quiet: (id: number) => Promise<void>;
+  /** Lets accepted requests finish, then gives up this thread's share. Harmless for one that is not loaded. */
+  readonly unload: (id: number) => Promise<void>;
+  /** @param version  the default one when left out. */
+  readonly find: (name: string, version?: string) => Served | Missing;
+  /** Gives up all of them. */
+  readonly close: () => Promise<void>;
+}
+
+interface Loaded extends Served {
+  readonly quiet: () => Promise<void>;
+}
+
+export function createShelf(): Shelf {
+  const loaded = new Map<number, Loaded>();
+  let directory: Directory = new Map();
+  const unload = async (id: number) => {
+    const entry = loaded.get(id);
+    loaded.delete(id);
+    await entry?.model.close();
+  };
+  return {
+    load: async order => {
+      const model = await loadChecked(order);
+      loaded.set(order.id, withHolds(model));
+      return model;
+    },
+    publish: next => {
+      directory = next;
+    },
+    quiet: async id => loaded.get(id)?.quiet(),
+    unload,
+    find: (name, version) => {
+      const entry = directory.get(name);
+      if (entry === undefined) return 'no-model';
+      const wanted = version ?? entry.defaultVersion;
+      if (!entry.versions.has(wanted)) return 'no-version';
+      return loaded.get(entry.versions.get(wanted) ?? -1) ?? 'no-worker';
+    },
+    close: async () => {
+      directory = new Map();
+      await Promise.all([...loaded.keys()].map(unload));
+    },
+  };
+}
+
+async function loadChecked({ path, options }: LoadOrder): Promise<Model> {
+  const model = await loadModel(path, options);
+  try {
+    checkImageInputs(model.info);
+  } catch (error) {
+    await model.close();
+    throw error;
+  }
+  return model;
+}
+
+function withHolds(model: Model): Loaded {
+  let holds = 0;
+  let onQuiet: (() => void)[] = [];
+  return {
+    model,
+    hold: () => {
+      holds++;
+    },
+    release: () => {
+      holds--;
+      if (holds > 0) return;
+      for (const resolve of onQuiet) resolve();
+      onQuiet = [];
+    },
+    quiet: () =>
+      new Promise(resolve => {
+        if (holds === 0) resolve();
+        else onQuiet.push(resolve);
+      }),
+  };
+}
+
+/** `"name"` or `"name/version"`, for messages. */
+export function labelOf(name: string, version?: string): string {
+  return JSON.stringify(version === undefined ? name : `${name}/${version}`);
+}
+
+/** For callers that only know how to fail. */
+export function missingError(why: Missing, name: string, version?: string): InferenceError {
+  const label = labelOf(name, version);
+  if (why === 'no-worker') {
+    return new InferenceError('INFER_CLOSED', `model ${label}: registered without workers`);
+  }
+  return new InferenceError('INFER_MODEL_NOT_FOUND', `model ${label}: not registered`);
+}
