@@ -4,7 +4,7 @@ import type { ErrorCode, ModelInfo, Tensor, TensorData } from '../lib/index.js';
 import type { Config } from './config.js';
 import type { Decode } from './decode/index.js';
 import type { Log } from './log.js';
-import type { Registry } from './registry.js';
+import type { Registry } from './registry/index.js';
 import type { Shelf } from './shelf.js';
 import type { Throttle } from './throttle.js';
 

@@ -2,6 +2,7 @@
 // The loaded models of one HTTP thread, and the directory by which its requests find them.
 import { InferenceError, type LoadOptions, loadModel, type Model } from '../lib/index.js';
 import { checkImageInputs } from './decode/image.js';
+import type { Traffic } from './traffic.js';
 
 /** A model as every HTTP thread is to load it; all of them share one copy of it. */
 export interface LoadOrder {
@@ -17,6 +18,8 @@ export interface DirectoryEntry {
   readonly defaultVersion: string;
   /** The loaded model of each version; undefined while it has no workers. */
   readonly versions: ReadonlyMap<string, number | undefined>;
+  /** Shares out the requests that name no version. */
+  readonly traffic: Traffic | undefined;
 }
 
 /** What leads requests to models, by name. It is replaced as a whole, so that no request sees half of a change. */
@@ -44,6 +47,7 @@ export interface Shelf {
   readonly unload: (id: number) => Promise<void>;
   /** @param version  the default one when left out. */
   readonly find: (name: string, version?: string) => Served | Missing;
+  readonly trafficOf: (name: string) => Traffic | undefined;
   /** Gives up all of them. */
   readonly close: () => Promise<void>;
 }
@@ -78,6 +82,7 @@ export function createShelf(): Shelf {
       if (!entry.versions.has(wanted)) return 'no-version';
       return loaded.get(entry.versions.get(wanted) ?? -1) ?? 'no-worker';
     },
+    trafficOf: name => directory.get(name)?.traffic,
     close: async () => {
       directory = new Map();
       await Promise.all([...loaded.keys()].map(unload));

@@ -8,7 +8,7 @@ import { createLog, logHeld, surviveSurprises } from './log.js';
 import { readThread, startLoopMonitor } from './metrics.js';
 import { createPeer, type Peer, type Port } from './peer.js';
 import { defaultErrors, protocols } from './protocol/index.js';
-import type { Registry } from './registry.js';
+import type { Registry } from './registry/index.js';
 import type { Handler, Protocol, ServerContext } from './route.js';
 import { createShelf } from './shelf.js';
 import type { MainOffers, ThreadOffers, ThreadTask } from './threads.js';

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { Mount } from './app.js';
 import type { Config } from './config.js';
 import { createPeer, type Peer } from './peer.js';
-import type { Shelves } from './registry.js';
+import type { Shelves } from './registry/index.js';
 import type {
   AppDescriptor,
   CutRequest,

@@ -10,7 +10,7 @@ import { createHttp } from '../http.js';
 import { createLog, createLogWriter, type Log, logHeld, surviveSurprises } from '../log.js';
 import { readThread, startLoopMonitor } from '../metrics.js';
 import { defaultErrors, protocols } from '../protocol/index.js';
-import { createRegistry, type RegisterRequest, type Registry } from '../registry.js';
+import { createRegistry, type RegisterRequest, type Registry } from '../registry/index.js';
 import type { HttpServer, ListenerName, ServerContext } from '../route.js';
 import { createShelf } from '../shelf.js';
 import { type StopSignal, watchSignals } from '../signals.js';

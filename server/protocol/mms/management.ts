@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The management API of MMS: registers, scales, replaces and removes models. Workers are lanes here.
 import { InferenceError, type LoadOptions } from '../../../lib/index.js';
-import type { Registry, Workers } from '../../registry.js';
+import type { Registry, Workers } from '../../registry/index.js';
 import { jsonReply } from '../../reply.js';
 import type { HttpReply, HttpRequest, Route, ServerContext } from '../../route.js';
 import { Refusal } from './errors.js';
+import { modelNotFound, requireKnown, shown } from './known.js';
 import { describeModel, listModels } from './models.js';
 import { jsonParameters, type Parameters, queryParameters } from './parameters.js';
+import { trafficRoutes } from './traffic.js';
 
 const listener = 'management';
 
@@ -35,6 +37,7 @@ export function managementRoutes(server: ServerContext): Route[] {
       path: model,
       handle: (_, [name = '']) => unregister(server, { name }),
     },
+    ...trafficRoutes(server),
     {
       listener,
       method: 'GET',
@@ -77,31 +80,6 @@ function describe(registry: Registry, name: string, version?: string): HttpReply
   if (version === 'all') return jsonReply(200, known.map(describeModel));
   const found = known.find(own => version === undefined || own.version === version);
   return jsonReply(200, found === undefined ? {} : describeModel(found));
-}
-
-/** All versions of a name, the default one first. */
-function requireKnown(registry: Registry, name: string, version?: string) {
-  const known = registry.versions(name);
-  if (known.length === 0) throw modelNotFound(name);
-  if (version !== undefined && version !== 'all' && !known.some(own => own.version === version)) {
-    throw versionNotFound(name, version);
-  }
-  return known;
-}
-
-const longestName = 128;
-
-function shown(name: string): string {
-  return name.slice(0, longestName);
-}
-
-export function modelNotFound(name: string): InferenceError {
-  return new InferenceError('INFER_MODEL_NOT_FOUND', `Model not found: ${shown(name)}`);
-}
-
-export function versionNotFound(name: string, version = ''): Refusal {
-  const message = `Model version: ${shown(version)} does not exist for model: ${shown(name)}`;
-  return new Refusal(404, 'ModelVersionNotFoundException', message);
 }
 
 const runtimes = ['python', 'python2', 'python3'];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the management API tells about models, in the shapes of MMS.
 import type { Model } from '../../../lib/index.js';
-import type { Registration } from '../../registry.js';
+import type { Registration } from '../../registry/index.js';
 import { integerOf } from './parameters.js';
 
 const mostModels = 100;

@@ -20,7 +20,8 @@ import type { Served } from '../../shelf.js';
 import { textBytes } from '../../tensor_text.js';
 import { errors } from './errors.js';
 import { arrayForm, instancesForm } from './forms.js';
-import { managementRoutes, modelNotFound, versionNotFound } from './management.js';
+import { modelNotFound, versionNotFound } from './known.js';
+import { managementRoutes } from './management.js';
 
 const json = 'application/json';
 

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// Registers a model: takes its name, loads it on all HTTP threads, and leads requests to it.
+import { InferenceError, type LoadOptions, type Model } from '../../lib/index.js';
+import { labelOf } from '../shelf.js';
+import {
+  type Entry,
+  type Located,
+  leave,
+  publish,
+  type Registering,
+  type RegisterRequest,
+  type Registration,
+  registrationOf,
+  type State,
+  stop,
+  type Workers,
+  withLanes,
+} from './state.js';
+
+/** What a registration is made from. */
+interface Job {
+  readonly request: RegisterRequest;
+  readonly located: Located;
+  readonly options: LoadOptions;
+}
+
+/** The version of a model that does not say one; see docs/options.md. */
+const usualVersion = '1';
+
+export async function register(state: State, request: RegisterRequest): Promise<Registering> {
+  const located = await state.locate(request.url);
+  const job: Job = { request, located, options: optionsOf(request, located) };
+  const { name, version } = job.options;
+  // Else the model has to be loaded before it tells what it is called.
+  if (name === undefined || (version === undefined && state.names.has(name))) {
+    return { loaded: load(state, job, undefined) };
+  }
+  try {
+    const entry = enter(state, job, { name, version: version ?? usualVersion });
+    return { loaded: state.line(name, () => load(state, job, entry)) };
+  } catch (error) {
+    await located.release();
+    throw error;
+  }
+}
+
+function optionsOf(request: RegisterRequest, located: Located): LoadOptions {
+  const { name, version, options } = request;
+  const named = name === undefined ? {} : { name };
+  const versioned = version === undefined ? {} : { version };
+  return { ...located.options, ...options, ...named, ...versioned };
+}
+
+/** From here on the name is taken. */
+function enter(state: State, job: Job, as: { name: string; version: string }): Entry {
+  const { name, version } = as;
+  const known = state.names.get(name);
+  if (known?.versions.has(version)) throw exists(name, version);
+  const { workers: count = 1, url, atStartup: loadedAtStartup = false } = job.request;
+  const workers = { min: count, max: count };
+  const { located, options } = job;
+  const made = { ...as, url, loadedAtStartup, located, options, workers };
+  const entry: Entry = { ...made, running: undefined, visible: true };
+  if (known === undefined) {
+    const versions = new Map([[version, entry]]);
+    state.names.set(name, { defaultVersion: version, traffic: undefined, versions });
+  } else {
+    known.versions.set(version, entry);
+  }
+  return entry;
+}
+
+/** Loads it in any case: what is registered without workers was able to run once, and has told its name. */
+async function load(state: State, job: Job, early: Entry | undefined): Promise<Registration> {
+  const id = state.nextId++;
+  const { path } = job.located;
+  let entry = early;
+  const settle = async (model: Model) => {
+    const { name, version } = model.info;
+    if (entry?.version !== version) {
+      if (entry !== undefined) leave(state, entry);
+      entry = undefined;
+      entry = enter(state, job, { name, version });
+    }
+    entry.running = { id, model, since: new Date() };
+    if (job.request.workers === undefined) entry.workers = lanesOf(model);
+    if (job.request.workers === 0) await stop(state, entry);
+    else await publish(state);
+    return registrationOf(state, entry);
+  };
+  try {
+    if (entry !== undefined) await publish(state); // it has no workers yet, but is known
+    const options = withLanes(job.options, job.request.workers);
+    const model = await state.shelves.load({ id, path, options });
+    if (entry !== undefined) return await settle(model);
+    return await state.line(model.info.name, () => settle(model));
+  } catch (error) {
+    if (entry !== undefined) leave(state, entry);
+    await publish(state);
+    await state.shelves.unload(id);
+    await job.located.release();
+    throw error;
+  }
+}
+
+function lanesOf({ info }: Model): Workers {
+  const { length } = info.lanes;
+  return { min: length, max: length };
+}
+
+function exists(name: string, version: string): InferenceError {
+  const expected = 'a name and version that are free, but they are registered';
+  return new InferenceError(
+    'INFER_MODEL_EXISTS',
+    `model ${labelOf(name, version)}: expected ${expected}`,
+  );
+}
