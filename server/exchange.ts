@@ -73,7 +73,7 @@ export function accept(all: Exchanges, arrival: Arrival): void {
 
 function begin(all: Exchanges, { res, req, respond, method }: Arrival): Exchange {
   const head = readHead(req);
-  const { contentType, contentEncoding, host, origin, declaredBytes } = head;
+  const { contentType, contentEncoding, host, origin, others, declaredBytes } = head;
   const exchange: Exchange = {
     request: {
       id: newRequestId(),
@@ -84,6 +84,7 @@ function begin(all: Exchanges, { res, req, respond, method }: Arrival): Exchange
       contentEncoding,
       host,
       origin,
+      otherHeaders: others,
       body: noBytes,
       signal: createCancellation(),
     },

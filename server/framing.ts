@@ -15,6 +15,8 @@ export interface Head {
   readonly origin: string;
   /** One value for each line. */
   readonly connection: readonly string[];
+  /** All others in their order: name in lower case, value, name, value. */
+  readonly others: readonly string[];
   /** Bytes announced; undefined for a chunked body; 0 when there is none. */
   readonly declaredBytes: number | undefined;
   /** Set when it is not certain where this request ends: answer and close. */
@@ -33,6 +35,7 @@ interface Seen {
   host: string | undefined;
   origin: string;
   connection: readonly string[];
+  readonly others: string[];
   expect: string;
   length: string | undefined;
   coding: string | undefined;
@@ -49,6 +52,7 @@ function unseen(): Seen {
     host: undefined,
     origin: '',
     connection: none,
+    others: [],
     expect: '',
     length: undefined,
     coding: undefined,
@@ -62,10 +66,11 @@ let seen = unseen();
 export function readHead(headers: Headers): Head {
   seen = unseen();
   headers.forEach(note);
-  const { contentType = '', contentEncoding, host = '', origin, connection, length, coding } = seen;
+  const { contentType = '', contentEncoding, host = '', origin, length, coding } = seen;
+  const { connection, others } = seen;
   const declaredBytes = coding === undefined ? Number(length ?? 0) : undefined;
   const refusal = refusalOf(seen);
-  return { contentType, contentEncoding, host, origin, connection, declaredBytes, refusal };
+  return { contentType, contentEncoding, host, origin, connection, others, declaredBytes, refusal };
 }
 
 function note(name: string, value: string): void {
@@ -97,6 +102,9 @@ function note(name: string, value: string): void {
       return;
     case 'expect':
       seen.expect = value;
+      return;
+    default:
+      seen.others.push(name, value);
   }
 }
 

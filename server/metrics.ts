@@ -2,7 +2,7 @@
 // Prometheus text from the library's stats, the HTTP counters and the process.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Histogram, ModelStats } from '../lib/index.js';
-import type { HttpServer, LoopDelay, ServerContext, ThreadStats } from './route.js';
+import type { HttpServer, LoopDelay, ServerContext, ThreadStats, VariantCounts } from './route.js';
 
 /** @source Prometheus exposition formats, text format 0.0.4. */
 export const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
@@ -129,6 +129,7 @@ function httpFamilies(threads: readonly ThreadStats[]): string[] {
       sumOf('bufferedBytes'),
     ),
     threadFamily(threads),
+    variantFamily(threads),
   ];
 }
 
@@ -140,6 +141,23 @@ function threadFamily(threads: readonly ThreadStats[]): string {
     return line(name, { thread: String(thread) }, count);
   });
   return familyText({ name, type: 'counter', help: 'The same replies, by HTTP thread.' }, lines);
+}
+
+/** How the traffic of models is shared out. */
+function variantFamily(threads: readonly ThreadStats[]): string {
+  const name = 'inference_variant_requests_total';
+  const totals = new Map<string, number>();
+  for (const { variants } of threads) {
+    for (const [model, counts] of variants) {
+      for (const [variant, count] of counts) {
+        const key = labelsText({ model, variant });
+        totals.set(key, (totals.get(key) ?? 0) + count);
+      }
+    }
+  }
+  const lines = [...totals].map(([labels, count]) => `${name}${labels} ${count}\n`);
+  const help = 'Requests that a variant of a model was chosen for.';
+  return familyText({ name, type: 'counter', help }, lines);
 }
 
 function sum<T>(values: readonly T[], read: (value: T) => number): number {
@@ -209,8 +227,12 @@ function isHistogram(value: Histogram | ModelStats['errors']): value is Histogra
 }
 
 function line(name: string, labels: Labels, value: number): string {
+  return `${name}${labelsText(labels)} ${numberText(value)}\n`;
+}
+
+function labelsText(labels: Labels): string {
   const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escapeLabel(text)}"`);
-  return `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${numberText(value)}\n`;
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
 }
 
 function numberText(value: number): string {
@@ -253,7 +275,13 @@ export function startLoopMonitor(): LoopMonitor {
 }
 
 /** What the calling HTTP thread knows about itself. */
-export function readThread(http: HttpServer, loop: LoopMonitor): ThreadStats {
+export function readThread({ http, loop, variants }: ThreadParts): ThreadStats {
   const { heapUsed: heapBytes, external: externalBytes } = process.memoryUsage();
-  return { http: http.stats(), loopDelay: loop.read(), heapBytes, externalBytes };
+  return { http: http.stats(), loopDelay: loop.read(), heapBytes, externalBytes, variants };
+}
+
+interface ThreadParts {
+  readonly http: HttpServer;
+  readonly loop: LoopMonitor;
+  readonly variants: VariantCounts;
 }

@@ -23,6 +23,8 @@ export interface HttpRequest {
   readonly contentEncoding: string;
   readonly host: string;
   readonly origin: string;
+  /** The rest in their order: name in lower case, value, name, value; see headerOf(). */
+  readonly otherHeaders: readonly string[];
   readonly body: Buffer;
   /** Aborted when the client goes away. Made on first use. */
   readonly signal: AbortSignal;
@@ -131,6 +133,9 @@ export interface ServerContext {
   readonly failures: Throttle;
   /** What this thread can run. */
   readonly find: Shelf['find'];
+  readonly trafficOf: Shelf['trafficOf'];
+  /** Requests of this thread by variant. */
+  readonly variants: VariantCounts;
   /** On the main thread only, which answers everything that is not about predictions. */
   readonly registry: Registry;
   readonly decode: Decode;
@@ -146,7 +151,11 @@ export interface ThreadStats {
   readonly heapBytes: number;
   /** Buffers outside of the heap. */
   readonly externalBytes: number;
+  readonly variants: VariantCounts;
 }
+
+/** Model, then name of the variant -> requests that it was chosen for. */
+export type VariantCounts = Map<string, Map<string, number>>;
 
 /** Delay of the event loop since it was last asked for, in seconds. */
 export interface LoopDelay {

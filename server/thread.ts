@@ -9,7 +9,7 @@ import { readThread, startLoopMonitor } from './metrics.js';
 import { createPeer, type Peer, type Port } from './peer.js';
 import { defaultErrors, protocols } from './protocol/index.js';
 import type { Registry } from './registry/index.js';
-import type { Handler, Protocol, ServerContext } from './route.js';
+import type { Handler, Protocol, ServerContext, VariantCounts } from './route.js';
 import { createShelf } from './shelf.js';
 import type { MainOffers, ThreadOffers, ThreadTask } from './threads.js';
 import { createThrottle, sameFailureMs } from './throttle.js';
@@ -19,7 +19,8 @@ async function run(port: Port, { thread, config, ended }: ThreadTask): Promise<v
   const shelf = createShelf();
   const failures = createThrottle(sameFailureMs);
   const loop = startLoopMonitor();
-  const stats = () => readThread(http, loop);
+  const variants: VariantCounts = new Map();
+  const stats = () => readThread({ http, loop, variants });
   const offers: ThreadOffers = {
     load: async order => {
       await shelf.load(order);
@@ -49,6 +50,8 @@ async function run(port: Port, { thread, config, ended }: ThreadTask): Promise<v
     log,
     failures,
     find: shelf.find,
+    trafficOf: shelf.trafficOf,
+    variants,
     registry: absent,
     decode: createDecode(config),
     isDraining: http.isDraining,

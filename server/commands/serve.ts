@@ -11,7 +11,7 @@ import { createLog, createLogWriter, type Log, logHeld, surviveSurprises } from 
 import { readThread, startLoopMonitor } from '../metrics.js';
 import { defaultErrors, protocols } from '../protocol/index.js';
 import { createRegistry, type RegisterRequest, type Registry } from '../registry/index.js';
-import type { HttpServer, ListenerName, ServerContext } from '../route.js';
+import type { HttpServer, ListenerName, ServerContext, VariantCounts } from '../route.js';
 import { createShelf } from '../shelf.js';
 import { type StopSignal, watchSignals } from '../signals.js';
 import { createThreads, type Threads } from '../threads.js';
@@ -28,6 +28,7 @@ export async function serve(args: readonly string[]): Promise<number> {
   const engineLines = createThrottle(engineLineMs);
   const endLog = onEngineLog(createEngineLog(log, engineLines));
   const loop = startLoopMonitor();
+  const variants: VariantCounts = new Map();
   let threads: Threads | undefined;
   surviveSurprises(log);
   try {
@@ -43,10 +44,12 @@ export async function serve(args: readonly string[]): Promise<number> {
       log,
       failures,
       find: shelf.find,
+      trafficOf: shelf.trafficOf,
+      variants,
       registry,
       decode: createDecode(share),
       isDraining: http.isDraining,
-      threads: async () => [readThread(http, loop), ...(await others.stats())],
+      threads: async () => [readThread({ http, loop, variants }), ...(await others.stats())],
     };
     if (stop.signal() === undefined) await listenAll({ http, threads, context });
     const lost = await Promise.race([stop.requested, threads.lost]);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Multi Model Server API: health, predictions, and what the management port tells about models.
-import { InferenceError } from '../../../lib/index.js';
 import { scoresName, topClassesText } from '../../classes.js';
 import { badInput, describe } from '../../decode/describe.js';
 import type { Decoded } from '../../decode/index.js';
@@ -20,7 +19,7 @@ import type { Served } from '../../shelf.js';
 import { textBytes } from '../../tensor_text.js';
 import { errors } from './errors.js';
 import { arrayForm, instancesForm } from './forms.js';
-import { modelNotFound, versionNotFound } from './known.js';
+import { lead, variantHeader } from './lead.js';
 import { managementRoutes } from './management.js';
 
 const json = 'application/json';
@@ -33,9 +32,10 @@ export function mms(guests: readonly JsonForm[]): Protocol {
 
 function routesOf(server: ServerContext, forms: readonly JsonForm[]): Route[] {
   const { maxResponseBytes } = server.config;
-  const handle: Handler = (request, [name = '', version]) => {
-    const served = find(server, name, version);
-    return held(served, predict(server, { request, served, forms, maxResponseBytes }));
+  const handle: Handler = (request, params) => {
+    const { served, variant } = lead(server, request, params);
+    const reply = held(served, predict(server, { request, served, forms, maxResponseBytes }));
+    return variant === '' ? reply : told(reply, variant);
   };
   const path = '/predictions/{model}';
   return [
@@ -52,13 +52,10 @@ function ping({ isDraining }: ServerContext): HttpReply {
   return jsonReply(200, { status: 'Healthy' });
 }
 
-function find(server: ServerContext, name: string, version?: string): Served {
-  const found = server.find(name, version);
-  if (typeof found === 'object') return found;
-  if (found === 'no-model') throw modelNotFound(name);
-  if (found === 'no-version') throw versionNotFound(name, version);
-  const message = `No worker is available to serve request for model: ${name}. Scale it up, or wait until it is loaded.`;
-  throw new InferenceError('INFER_CLOSED', message);
+/** The client learns which variant it was. */
+async function told(reply: HttpReply | Promise<HttpReply>, variant: string): Promise<HttpReply> {
+  const ended = await reply;
+  return { ...ended, headers: { ...ended.headers, [variantHeader]: variant } };
 }
 
 /** The model stays loaded until it has answered, whoever unregisters it meanwhile. */

@@ -3,7 +3,7 @@
 import { badInput, describe, quote } from '../../decode/describe.js';
 import { isObject } from '../../decode/object.js';
 import { jsonReply } from '../../reply.js';
-import type { HttpReply, HttpRequest, Route, ServerContext } from '../../route.js';
+import type { HttpReply, Route, ServerContext } from '../../route.js';
 import type { Traffic, Variant } from '../../traffic.js';
 import { requireKnown } from './known.js';
 import { parseLoosely } from './loose_json.js';
@@ -43,6 +43,18 @@ const variantName = /^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$/;
 /** @source  RFC 9110, token. */
 const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 
+/** What every request has, or the server takes out for itself. */
+const framing = new Set([
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'transfer-encoding',
+  'connection',
+  'expect',
+  'host',
+  'origin',
+]);
+
 /** @throws  INFER_BAD_INPUT with the path of the first thing that is wrong. */
 export function readTraffic(body: Buffer): Traffic {
   const value = parseLoosely(body);
@@ -64,7 +76,11 @@ export function readTraffic(body: Buffer): Traffic {
   if (typeof stickyHeader !== 'string' || !headerName.test(stickyHeader)) {
     throw badInput('stickyHeader', 'the name of a header', describe(stickyHeader));
   }
-  return { variants, stickyHeader: stickyHeader.toLowerCase() };
+  const name = stickyHeader.toLowerCase();
+  if (framing.has(name)) {
+    throw badInput('stickyHeader', 'a header that tells callers apart', describe(stickyHeader));
+  }
+  return { variants, stickyHeader: name };
 }
 
 function readVariant(value: unknown, index: number): Variant {
