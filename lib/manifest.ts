@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // model.json: reads it, lets the options of loadModel() override it, and fills in the defaults.
 import { resolve } from 'node:path';
-import { describe, InferenceError } from './errors.js';
+import { describe, InferenceError, quote } from './errors.js';
 import { parseJson } from './json.js';
 import {
   engineFor,
@@ -230,9 +230,29 @@ async function readPostprocess(
 async function readLabels(directory: string, name: string, output: string): Promise<string[]> {
   const label = `"postprocess.${output}.labels"`;
   const path = await fileInside(directory, name, { label, missing: 'INFER_MODEL_INVALID' });
-  const lines = (await readText(path, label, labelsSizeBytes))
-    .replace(/^\uFEFF/, '')
-    .split(/\r?\n/);
+  const text = (await readText(path, label, labelsSizeBytes)).replace(/^\uFEFF/, '');
+  if (/\.json$/i.test(name)) return labelsFromJson(text, `${label} ${quote(name)}`);
+  const lines = text.split(/\r?\n/);
   if (lines.at(-1) === '') lines.pop();
   return lines;
+}
+
+/** @source TorchServe's index_to_name.json: of an array, the last text is the name. */
+function labelsFromJson(text: string, label: string): string[] {
+  const parsed = parseJson(text);
+  const names = 'value' in parsed ? parsed.value : undefined;
+  const entries = isPlain(names) ? Object.entries(names) : [];
+  const labels: string[] = [];
+  for (const [index, value] of entries) {
+    const name: unknown = Array.isArray(value) ? value.at(-1) : value;
+    if (!/^\d{1,7}$/.test(index) || typeof name !== 'string') throw badLabels(label);
+    labels[Number(index)] = name;
+  }
+  if (entries.length === 0 || labels.length !== entries.length) throw badLabels(label);
+  return labels;
+}
+
+function badLabels(label: string): InferenceError {
+  const expected = 'expected a JSON object with a name for each number of a class from 0 on';
+  return new InferenceError('INFER_MODEL_INVALID', `${label}: ${expected}`);
 }

@@ -192,7 +192,7 @@ export const optionTable: readonly OptionRow[] = [
     schema: fileName,
     defaultText: 'class numbers',
     description:
-      'File of class names for the output `*`, one per line, inside the directory of the model.',
+      'File of class names for the output `*` inside the directory of the model: one per line, or, where it ends in `.json`, an object of class numbers and names, as `index_to_name.json` of TorchServe.',
   },
   {
     key: 'postprocess.*.topK',

@@ -85,6 +85,17 @@ t.test('options override model.json key by key, undefined does not', async t => 
   t.same(model.info.postprocess, { y: { labels: ['a', 'b', 'c'], topK: 2, softmax: true } });
 });
 
+t.test('labels come from a file of lines or of JSON', async t => {
+  const labels = { '0': ['n1', 'a'], '2': 'c', '1': 'b' };
+  const directory = directoryOf({
+    ...manifest({ postprocess: { y: { labels: 'index_to_name.json' } } }),
+    'index_to_name.json': JSON.stringify(labels),
+  });
+  const model = await loadModel(directory);
+  t.teardown(() => model.close());
+  t.same(model.info.postprocess?.['y']?.labels, ['a', 'b', 'c']);
+});
+
 t.test('inputs may fix what the file leaves free, and predict() then needs no shape', async t => {
   const inputs = [{ name: 'x', type: 'float32', shape: [-1, 3] }] as const;
   const model = await loadModel(fixture('free_axes.onnx'), { inputs });

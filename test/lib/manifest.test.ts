@@ -233,6 +233,12 @@ const cases: readonly Bad[] = [
     code: invalid,
     says: '"postprocess.y.labels": expected 3 lines for float32 [-1, 3], got 2',
   },
+  ...['[]', '{', '{"0":"a","2":"b"}', '{"x":"a"}', '{"0":1}', '{}'].map(text => ({
+    name: `labels ${text}`,
+    files: { ...manifest({ postprocess: { y: { labels: 'l.json' } } }), 'l.json': text },
+    code: invalid,
+    says: '"postprocess.y.labels" "l.json": expected a JSON object with a name for each number',
+  })),
   bad(
     'labels that do not exist',
     { postprocess: { y: { labels: 'l.txt' } } },
