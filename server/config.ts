@@ -9,6 +9,9 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 /** All settings of `serve`, checked and frozen. Units and ranges: the table below. */
 export interface Config {
   readonly models: readonly string[];
+  readonly modelStore: string;
+  readonly workDir: string;
+  readonly maxPackageBytes: number;
   readonly host: string;
   readonly port: number;
   readonly managementHost: string;
@@ -56,6 +59,26 @@ export const settingTable: readonly SettingRow[] = [
     default: [],
     description:
       'Models to serve, each a path or `name=path`; also given as arguments without a flag. Without any the shipped ones are served.',
+  },
+  {
+    key: 'modelStore',
+    type: 'text',
+    default: '',
+    description: 'Directory that relative paths of models start at, and stay in.',
+  },
+  {
+    key: 'workDir',
+    type: 'text',
+    default: '',
+    description:
+      'Directory that archives are unpacked in, of this server and user alone; without it one in the temporary directory.',
+  },
+  {
+    key: 'maxPackageBytes',
+    ...bytes,
+    range: [1, 2 ** 40],
+    default: 2 ** 33,
+    description: 'The most that one archive may unpack to.',
   },
   { key: 'host', ...host, description: 'Address that the inference API listens on.' },
   { key: 'port', ...port, default: 8080, description: 'Its port; 0 takes a free one.' },

@@ -2,6 +2,7 @@
 // The loaded models of one HTTP thread, and the directory by which its requests find them.
 import { InferenceError, type LoadOptions, loadModel, type Model } from '../lib/index.js';
 import { checkImageInputs } from './decode/image.js';
+import { type Classifier, classifierOptions } from './packages/index.js';
 import type { Traffic } from './traffic.js';
 
 /** A model as every HTTP thread is to load it; all of them share one copy of it. */
@@ -11,6 +12,8 @@ export interface LoadOrder {
   /** Absolute path, or as loadModel() takes it. */
   readonly path: string;
   readonly options: LoadOptions;
+  /** What has to wait for the names of the tensors. */
+  readonly classifier?: Classifier;
 }
 
 /** The versions of one name. */
@@ -90,8 +93,8 @@ export function createShelf(): Shelf {
   };
 }
 
-async function loadChecked({ path, options }: LoadOrder): Promise<Model> {
-  const model = await loadModel(path, options);
+async function loadChecked(order: LoadOrder): Promise<Model> {
+  const model = await loadNamed(order);
   try {
     checkImageInputs(model.info);
   } catch (error) {
@@ -99,6 +102,17 @@ async function loadChecked({ path, options }: LoadOrder): Promise<Model> {
     throw error;
   }
   return model;
+}
+
+/** The options of a classifier name tensors, which only the loaded model knows; the load with them joins the first. */
+async function loadNamed({ path, options, classifier }: LoadOrder): Promise<Model> {
+  const model = await loadModel(path, options);
+  if (classifier === undefined) return model;
+  try {
+    return await loadModel(path, { ...options, ...classifierOptions(classifier, model.info) });
+  } finally {
+    await model.close();
+  }
 }
 
 function withHolds(model: Model): Loaded {

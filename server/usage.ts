@@ -7,7 +7,7 @@ const flagWidth = 26;
 /** Everything the command line takes. */
 export function usage(): string {
   const flags = settingTable.map(({ key, description, default: value }) => {
-    const usual = Array.isArray(value) ? '' : ` (${value})`;
+    const usual = Array.isArray(value) || value === '' ? '' : ` (${value})`;
     return `  ${flagOf(key).padEnd(flagWidth)}${description}${usual}`;
   });
   return [

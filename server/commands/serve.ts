@@ -9,6 +9,7 @@ import { createDecode } from '../decode/index.js';
 import { createHttp } from '../http.js';
 import { createLog, createLogWriter, type Log, logHeld, surviveSurprises } from '../log.js';
 import { readThread, startLoopMonitor } from '../metrics.js';
+import { createPackages, type Packages } from '../packages/index.js';
 import { defaultErrors, protocols } from '../protocol/index.js';
 import { createRegistry, type RegisterRequest, type Registry } from '../registry/index.js';
 import type { HttpServer, ListenerName, ServerContext, VariantCounts } from '../route.js';
@@ -24,6 +25,7 @@ export async function serve(args: readonly string[]): Promise<number> {
   const log = createLog(config.logLevel, writeLog);
   const stop = watchSignals(log);
   const shelf = createShelf();
+  let packages: Packages | undefined;
   const failures = createThrottle(sameFailureMs);
   const engineLines = createThrottle(engineLineMs);
   const endLog = onEngineLog(createEngineLog(log, engineLines));
@@ -33,11 +35,12 @@ export async function serve(args: readonly string[]): Promise<number> {
   surviveSurprises(log);
   try {
     logLayout(log);
+    packages = await createPackages(config);
     const share = threadShareOf(config);
     const http = await createHttp({ ...share, errors: defaultErrors });
     const others = createThreads(share, writeLog);
     threads = others;
-    const registry = createRegistry({ shelves: others.shelves(shelf), locate });
+    const registry = createRegistry({ shelves: others.shelves(shelf), locate: packages.open });
     await loadAll(registry, config, { log, stop });
     const context: ServerContext = {
       config,
@@ -64,6 +67,7 @@ export async function serve(args: readonly string[]): Promise<number> {
   } finally {
     await threads?.close();
     await shelf.close();
+    await packages?.close();
     loop.stop();
     endLog();
     stop.end();
@@ -117,11 +121,6 @@ function readModelArgument(text: string): RegisterRequest {
   return { url: path ?? text, name, atStartup: true };
 }
 
-/** A path, as it was written. */
-async function locate(url: string) {
-  return { path: url, options: {}, release: async () => {} };
-}
-
 interface Start {
   readonly log: Log;
   readonly stop: StopSignal;
@@ -133,7 +132,7 @@ async function loadAll(registry: Registry, config: Config, { log, stop }: Start)
     if (stop.signal() !== undefined) return;
     const startedMs = performance.now();
     try {
-      const { name, version, model } = await (await registry.register(request)).loaded;
+      const { name, version, model, notes } = await (await registry.register(request)).loaded;
       const { engine, devices, lanes, path } = model?.info ?? {};
       const seconds = (performance.now() - startedMs) / 1000;
       log.info({
@@ -146,6 +145,7 @@ async function loadAll(registry: Registry, config: Config, { log, stop }: Start)
         path,
         seconds,
       });
+      for (const message of notes) log.warn({ event: 'model_note', model: name, message });
     } catch (error) {
       log.error({
         event: 'model_failed',

@@ -12,6 +12,7 @@ import {
   lanesFor,
   leave,
   nameOf,
+  orderOf,
   publish,
   type Registering,
   type RegisterRequest,
@@ -140,7 +141,7 @@ async function restart(state: State, entry: Entry): Promise<void> {
   const id = state.nextId++;
   const { name, version, located, workers } = entry;
   const options = withLanes({ ...entry.options, name, version }, workers.min);
-  const model = await state.shelves.load({ id, path: located.path, options });
+  const model = await state.shelves.load(orderOf(id, located, options));
   entry.running = { id, model, since: new Date() };
   await publish(state);
 }

@@ -6,6 +6,7 @@ import {
   type Entry,
   type Located,
   leave,
+  orderOf,
   publish,
   type Registering,
   type RegisterRequest,
@@ -28,7 +29,7 @@ interface Job {
 const usualVersion = '1';
 
 export async function register(state: State, request: RegisterRequest): Promise<Registering> {
-  const located = await state.locate(request.url);
+  const located = await state.locate(request.url, request.atStartup === true);
   const job: Job = { request, located, options: optionsOf(request, located) };
   const { name, version } = job.options;
   // Else the model has to be loaded before it tells what it is called.
@@ -73,7 +74,6 @@ function enter(state: State, job: Job, as: { name: string; version: string }): E
 /** Loads it in any case: what is registered without workers was able to run once, and has told its name. */
 async function load(state: State, job: Job, early: Entry | undefined): Promise<Registration> {
   const id = state.nextId++;
-  const { path } = job.located;
   let entry = early;
   const settle = async (model: Model) => {
     const { name, version } = model.info;
@@ -91,7 +91,7 @@ async function load(state: State, job: Job, early: Entry | undefined): Promise<R
   try {
     if (entry !== undefined) await publish(state); // it has no workers yet, but is known
     const options = withLanes(job.options, job.request.workers);
-    const model = await state.shelves.load({ id, path, options });
+    const model = await state.shelves.load(orderOf(id, job.located, options));
     if (entry !== undefined) return await settle(model);
     return await state.line(model.info.name, () => settle(model));
   } catch (error) {

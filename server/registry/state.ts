@@ -2,6 +2,7 @@
 // What the registry knows of each model, and how that is looked up and published.
 import { type LoadOptions, listDevices, type Model } from '../../lib/index.js';
 import type { Line } from '../line.js';
+import type { Classifier } from '../packages/index.js';
 import { type Directory, type LoadOrder, missingError } from '../shelf.js';
 import type { Traffic } from '../traffic.js';
 
@@ -12,6 +13,8 @@ export interface Registration {
   /** As the operator or client wrote it. */
   readonly url: string;
   readonly loadedAtStartup: boolean;
+  /** What the operator should know about its package. */
+  readonly notes: readonly string[];
   /** As asked for. A lane is what MMS calls a worker; there are never more lanes than cores. */
   readonly minWorkers: number;
   readonly maxWorkers: number;
@@ -52,19 +55,23 @@ export interface Shelves {
   readonly unload: (id: number) => Promise<void>;
 }
 
-/** Where the files of a model are. */
+/** Where the files of a model are, and what its package says about it. */
 export interface Located {
   readonly path: string;
-  /** What the package says about itself. */
   readonly options: LoadOptions;
+  readonly classifier?: Classifier;
+  readonly notes: readonly string[];
   /** Removes what was unpacked. */
   readonly release: () => Promise<void>;
 }
 
 export interface RegistryParts {
   readonly shelves: Shelves;
-  /** @throws  an InferenceError when there is no such model, or none that can be run. */
-  readonly locate: (url: string) => Promise<Located>;
+  /**
+   * @param isTrusted  whether whoever gives the url may name any file of this machine.
+   * @throws           an InferenceError when there is no such model, or none that can be run.
+   */
+  readonly locate: (url: string, isTrusted: boolean) => Promise<Located>;
 }
 
 export interface Entry {
@@ -97,11 +104,12 @@ export function views({ defaultVersion, versions }: Name): Registration[] {
   const isDefault = ({ version }: Entry) => version === defaultVersion;
   return [...versions.values()]
     .sort((a, b) => Number(isDefault(b)) - Number(isDefault(a)))
-    .map(({ name, version, url, loadedAtStartup, workers, running }) => ({
+    .map(({ name, version, url, loadedAtStartup, workers, running, located }) => ({
       name,
       version,
       url,
       loadedAtStartup,
+      notes: located.notes,
       minWorkers: workers.min,
       maxWorkers: workers.max,
       model: running?.model,
@@ -166,4 +174,13 @@ export function publish({ names, shelves }: State): Promise<void> {
     }),
   );
   return shelves.publish(directory);
+}
+
+/** What every thread is to load for it. */
+export function orderOf(
+  id: number,
+  { path, classifier }: Located,
+  options: LoadOptions,
+): LoadOrder {
+  return { id, path, options, ...(classifier === undefined ? {} : { classifier }) };
 }

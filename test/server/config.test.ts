@@ -154,7 +154,10 @@ t.test('a wrong variable is named', async t => {
 const wrongFiles = [
   { content: '{', says: /expected a JSON file, got: / },
   { content: '[]', says: /expected a JSON object, got \[\]/ },
-  { content: { ports: 1 }, says: /no such key as "ports"; known are models, host, port, / },
+  {
+    content: { ports: 1 },
+    says: /no such key as "ports"; known are models, modelStore, workDir, maxPackageBytes, host, port, /,
+  },
   { content: { port: '8080' }, says: /"port": expected an integer .*, got "8080"/ },
   { content: { models: 'a' }, says: /"models": expected a list of one or more texts, got "a"/ },
   { content: { models: [] }, says: /"models": expected a list of one or more texts, got \[\]/ },
@@ -177,7 +180,7 @@ function takes({ type, range, choices }: SettingRow): string {
 }
 
 function rowOf(row: SettingRow): string {
-  const value = Array.isArray(row.default) ? 'none' : `\`${row.default}\``;
+  const value = Array.isArray(row.default) || row.default === '' ? 'none' : `\`${row.default}\``;
   const cells = [
     `\`${row.key}\``,
     `\`${flagOf(row.key)}\``,

@@ -9,6 +9,8 @@ import { bodyOf, openClient, rawPost, spinBody } from './connections.js';
 import { call, iris, metric, type RunningServer, startServer } from './helpers.js';
 
 const rows = '[[5.1,3.5,1.4,0.2]]';
+/** The API may name what is in the store. */
+const store = ['--model-store', '/'];
 const spinFile = fixture('spin.onnx');
 
 /** Directories like the iris model's, one for each version. */
@@ -28,7 +30,7 @@ async function versionsOf(t: Test, ...versions: readonly string[]): Promise<stri
 }
 
 async function serve(t: Test, ...args: readonly string[]): Promise<RunningServer> {
-  const server = await startServer({ models: [iris], args });
+  const server = await startServer({ models: [iris], args: [...store, ...args] });
   t.teardown(server.stop);
   return server;
 }

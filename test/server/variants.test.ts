@@ -9,7 +9,10 @@ import { call, iris, metric, startServer } from './helpers.js';
 
 const rows = '[[5.1,3.5,1.4,0.2]]';
 
-const server = await startServer({ models: [iris], args: ['--http-threads', '2'] });
+const server = await startServer({
+  models: [iris],
+  args: ['--http-threads', '2', '--model-store', '/'],
+});
 t.teardown(server.stop);
 const copy = await mkdtemp(join(tmpdir(), 'variants-')); // the same files twice would be one loaded model with one count
 t.teardown(() => rm(copy, { recursive: true }));

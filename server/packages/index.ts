@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model as it was asked for -> a path that loadModel() takes, with what its package says about it.
+import { readdir, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import type { LoadOptions } from '../../lib/index.js';
+import { invalid, type PackageLimits, quoted } from './archive.js';
+import { type Classifier, isKnownHandler, readClassifier } from './classifier.js';
+import { isArchiveName } from './extract.js';
+import { type PackageFiles, readObject } from './files.js';
+import { findLocation } from './location.js';
+import { type PackageManifest, readManifest } from './manifest.js';
+import { createWorkspace } from './workspace.js';
+
+export { type Classifier, classifierOptions } from './classifier.js';
+
+/** What is needed to load a model from its package. */
+export interface ModelSource {
+  /** For loadModel(). */
+  readonly path: string;
+  /** What model.json leaves open and the package says. */
+  readonly options: LoadOptions;
+  /** What has to wait for the names of the tensors. */
+  readonly classifier?: Classifier;
+  /** What the operator should know. */
+  readonly notes: readonly string[];
+  /** To be called once, when the model is closed or was not loaded. */
+  readonly release: () => Promise<void>;
+}
+
+export interface Packages {
+  /**
+   * @param location   path of a model file, a directory or an archive, in the model store where there is one; or a
+   *                   `file:` URL.
+   * @param isTrusted  whether whoever names it may lead out of the model store.
+   * @throws           INFER_BAD_INPUT, INFER_MODEL_NOT_FOUND, INFER_MODEL_INVALID.
+   */
+  readonly open: (location: string, isTrusted: boolean) => Promise<ModelSource>;
+  /** Removes what was unpacked. */
+  readonly close: () => Promise<void>;
+}
+
+export interface PackageSettings {
+  /** '' for none. */
+  readonly modelStore: string;
+  /** '' for the usual one. */
+  readonly workDir: string;
+  readonly maxPackageBytes: number;
+}
+
+/** Far above what models are made of, and low enough to be looked at in a moment. */
+const maxEntries = 10_000;
+
+/** Weights hardly shrink at all; deflate can do 1000 at most, on zeros. */
+const maxRatio = 200;
+
+/** Where archives are unpacked unless a setting says otherwise: for each user another one, as others could not write there. */
+function usualWorkDir(): string {
+  return join(tmpdir(), `inference-native-${process.getuid?.() ?? 'user'}`);
+}
+
+/** Also removes what processes that were killed have left in `workDir`. */
+export async function createPackages(
+  { modelStore, workDir, maxPackageBytes }: PackageSettings,
+  limits: PackageLimits = { maxBytes: maxPackageBytes, maxEntries, maxRatio },
+): Promise<Packages> {
+  const workspace = await createWorkspace(workDir === '' ? usualWorkDir() : workDir, limits);
+  const open: Packages['open'] = async (location, isTrusted) => {
+    const path = await findLocation(location, { modelStore, isTrusted });
+    const found = await stat(path).catch(() => undefined); // loadModel() says why
+    const plain = { path, options: {}, notes: [], release: async () => {} };
+    if (found?.isDirectory()) return { ...plain, ...(await describe(path, labelOf(path))) };
+    if (!found?.isFile() || !isArchiveName(path)) return plain;
+    const { directory, release } = await workspace.unpack(path);
+    try {
+      const top = await topOf(directory);
+      const described = await describe(top, labelOf(path), archiveName(path));
+      return { path: top, ...described, release };
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  };
+  return { open, close: workspace.close };
+}
+
+function labelOf(path: string): string {
+  return `model ${quoted(basename(path))}`;
+}
+
+/** An archive without a name for its model gives it its own. @source MMS: other than letters, digits and `_` become `_`. */
+function archiveName(path: string): string {
+  return basename(path)
+    .replace(/\.(mar|zip|model|tgz|tar\.gz)$/i, '')
+    .replace(/\W/g, '_');
+}
+
+/** Archives made of a directory hold that directory; macOS adds one of its own. */
+async function topOf(directory: string): Promise<string> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  const [only, second] = entries.filter(({ name }) => name !== '__MACOSX');
+  if (only === undefined || second !== undefined || !only.isDirectory()) return directory;
+  return only.name === 'MAR-INF' ? directory : join(directory, only.name);
+}
+
+type Described = Pick<ModelSource, 'options' | 'classifier' | 'notes'>;
+
+/** What the files beside model.json say; that one counts where both say something, and it alone says what is done with images. */
+async function describe(directory: string, label: string, usualName = ''): Promise<Described> {
+  const files: PackageFiles = { directory, label, names: await readdir(directory) };
+  const given = await readManifest(files);
+  const manifest = { ...given, name: given.name || usualName };
+  const own = files.names.includes('model.json')
+    ? await readObject(files, 'model.json')
+    : undefined;
+  const keys = (['name', 'version', 'file'] as const).filter(
+    key => manifest[key] !== '' && !Object.hasOwn(own ?? {}, key),
+  );
+  const options: LoadOptions = Object.fromEntries(keys.map(key => [key, manifest[key]]));
+  if (own !== undefined) return { options, notes: [] };
+  refuseForeign(files, manifest);
+  const classifier = await readClassifier(files, manifest);
+  const notes = handlerNotes(manifest);
+  return { options, notes, ...(classifier === undefined ? {} : { classifier }) };
+}
+
+/** Files that loadModel() runs, or names the engine of. */
+const models = /\.(onnx|pt|pt2|pth|neff)$/i;
+
+/** Kinds of files that tell why a package holds none of those. */
+const foreign: readonly { ends: RegExp; is: string }[] = [
+  { ends: /(-symbol\.json|\.params)$/i, is: 'an MXNet model: export it to ONNX' },
+  { ends: /\.(py|pyc)$/i, is: 'a Python handler, which is never run here' },
+];
+
+function refuseForeign({ names, label }: PackageFiles, { file, handler }: PackageManifest): void {
+  if (file !== '' || names.some(name => models.test(name))) return;
+  for (const { ends, is } of foreign) {
+    const found = names.find(name => ends.test(name));
+    if (found !== undefined) {
+      throw invalid(label, `expected a model file (.onnx), got only ${quoted(found)}, ${is}`);
+    }
+  }
+  if (handler === '') return; // loadModel() says that there is none
+  throw invalid(
+    label,
+    `expected a model file (.onnx), got only the Python handler ${quoted(handler)}`,
+  );
+}
+
+function handlerNotes({ handler }: PackageManifest): readonly string[] {
+  if (handler === '' || isKnownHandler(handler)) return [];
+  const text = `the Python handler ${quoted(handler)} is not run: inputs and outputs are those of the model`;
+  return [text];
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// The folder that archives are unpacked in: one directory for each content, kept while somebody uses it.
+import { createHash } from 'node:crypto';
+import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, join } from 'node:path';
+import { InferenceError } from '../../lib/index.js';
+import { chunksOf, invalid, type PackageLimits, quoted, reasonOf } from './archive.js';
+import { extract } from './extract.js';
+
+/** A directory with the files of an archive. */
+export interface Unpacked {
+  readonly directory: string;
+  /** To be called once; removes the directory when nobody else has it. */
+  readonly release: () => Promise<void>;
+}
+
+export interface Workspace {
+  /**
+   * @param path  of an archive file. Archives of the same content share one directory, also while it is made.
+   * @throws      INFER_MODEL_INVALID, INFER_MODEL_NOT_FOUND, INFER_BAD_INPUT.
+   */
+  readonly unpack: (path: string) => Promise<Unpacked>;
+  /** Removes everything. */
+  readonly close: () => Promise<void>;
+}
+
+interface Shared {
+  readonly directory: Promise<string>;
+  users: number;
+}
+
+/**
+ * @param workDir  made when it is first needed. It holds one folder for each process, `{host name}-{process id}`;
+ *                 those of processes of this host that are gone are removed.
+ */
+export async function createWorkspace(workDir: string, limits: PackageLimits): Promise<Workspace> {
+  await removeLeftovers(workDir);
+  const own = join(workDir, ownName());
+  const byContent = new Map<string, Shared>();
+  let made = 0;
+  const release = async (key: string, shared: Shared) => {
+    if (--shared.users > 0) return;
+    byContent.delete(key);
+    const directory = await shared.directory.catch(() => undefined); // a failure has left nothing
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+  };
+  return {
+    unpack: async path => {
+      const key = await contentOf(path);
+      let shared = byContent.get(key);
+      if (shared === undefined) {
+        const directory = unpackInto(path, join(own, String(made++)), limits);
+        shared = { directory, users: 0 };
+        byContent.set(key, shared);
+      }
+      shared.users++;
+      const held = shared;
+      try {
+        return { directory: await held.directory, release: () => release(key, held) };
+      } catch (error) {
+        await release(key, held);
+        throw error;
+      }
+    },
+    close: () => rm(own, { recursive: true, force: true }),
+  };
+}
+
+function ownName(): string {
+  return `${hostname()}-${process.pid}`;
+}
+
+/** A process that was killed could not clean up. One with our own id is gone as well: ids are used again. */
+async function removeLeftovers(workDir: string): Promise<void> {
+  const names = await readdir(workDir).catch(() => []);
+  const ours = `${hostname()}-`;
+  const stale = names.filter(name => {
+    const pid = name.startsWith(ours) ? Number(name.slice(ours.length)) : Number.NaN;
+    return Number.isInteger(pid) && pid > 0 && (pid === process.pid || !isAlive(pid));
+  });
+  await Promise.all(stale.map(name => rm(join(workDir, name), { recursive: true, force: true })));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/** SHA-256 of a file. */
+async function contentOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  const file = await openArchive(path);
+  try {
+    for await (const chunk of chunksOf(file)) hash.update(chunk);
+  } finally {
+    await file.close();
+  }
+  return hash.digest('hex');
+}
+
+async function openArchive(path: string) {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    const message = `model ${quoted(path)} cannot be read (${(error as NodeJS.ErrnoException).code})`;
+    throw new InferenceError('INFER_MODEL_NOT_FOUND', message, { cause: error });
+  }
+}
+
+/** Unpacks beside the directory and renames then, so that one of its name is always complete. */
+async function unpackInto(path: string, directory: string, limits: PackageLimits): Promise<string> {
+  const partial = `${directory}-partial`;
+  const name = basename(path);
+  const label = `archive ${quoted(name)}`;
+  await makeOwn(partial);
+  const handle = await openArchive(path);
+  try {
+    const before = await handle.stat();
+    await extract({ label, handle, sizeBytes: before.size }, name, partial, limits);
+    const after = await handle.stat();
+    if (after.size !== before.size || after.mtimeMs !== before.mtimeMs) {
+      throw invalid(label, 'expected a file that stays as it is, but it changed while it was read');
+    }
+    await rename(partial, directory);
+    return directory;
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes a directory that nobody else can write to: whoever could change a model could change its answers. */
+async function makeOwn(directory: string): Promise<void> {
+  const above = join(directory, '..', '..');
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const { uid, mode } = await lstat(above);
+    const isShared = (mode & 0o022) !== 0 && (mode & 0o1000) === 0;
+    if (isShared || ![0, process.getuid?.()].includes(uid)) {
+      throw new Error('other users may write there');
+    }
+  } catch (error) {
+    const message = `workDir: expected a directory to unpack archives in, got ${quoted(above)}: ${reasonOf(error)}`;
+    throw new InferenceError('INFER_BAD_INPUT', message, { cause: error });
+  }
+}

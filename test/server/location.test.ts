@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where models may lie: in the model store, elsewhere for whoever starts the server, and nowhere else.
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import t from 'tap';
+import { findLocation } from '../../server/packages/location.js';
+import { failure } from '../helpers.js';
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), 'location-')));
+t.teardown(() => rmSync(folder, { recursive: true }));
+const store = join(folder, 'store');
+const outside = join(folder, 'outside.mar');
+mkdirSync(join(store, 'sub'), { recursive: true });
+for (const path of [outside, join(store, 'a.mar'), join(store, 'sub', 'b.mar')]) {
+  writeFileSync(path, '');
+}
+symlinkSync(outside, join(store, 'link.mar'));
+symlinkSync('a.mar', join(store, 'alias.mar'));
+
+const inStore = { modelStore: store, isTrusted: false };
+const found = [
+  { name: 'a name in the store', location: 'a.mar', places: inStore, path: join(store, 'a.mar') },
+  { name: 'a path', location: 'sub/b.mar', places: inStore, path: join(store, 'sub', 'b.mar') },
+  { name: 'a link within', location: 'alias.mar', places: inStore, path: join(store, 'alias.mar') },
+  { name: 'an absolute path', location: join(store, 'a.mar'), places: inStore, path: undefined },
+  { name: 'two dots in a name', location: './a.mar', places: inStore, path: join(store, 'a.mar') },
+  {
+    name: 'a URL of a file in the store',
+    location: String(pathToFileURL(join(store, 'a.mar'))),
+    places: inStore,
+    path: join(store, 'a.mar'),
+  },
+  {
+    name: 'an absolute path of the operator',
+    location: outside,
+    places: { modelStore: store, isTrusted: true },
+    path: outside,
+  },
+  {
+    name: 'a relative path of the operator without a store',
+    location: 'models/x',
+    places: { modelStore: '', isTrusted: true },
+    path: resolve('models/x'),
+  },
+] as const;
+
+for (const { name, location, places, path = location } of found) {
+  t.test(`${name} is found`, async t => t.equal(await findLocation(location, places), path));
+}
+
+const refused = [
+  { location: '../outside.mar', says: /expected a path without "\.\."/ },
+  { location: 'sub/../a.mar', says: /expected a path without "\.\."/ },
+  { location: `${store}/../outside.mar`, says: /expected a path without "\.\."/ },
+  { location: 'link.mar', says: /got one that leads out of it/ },
+  { location: outside, says: /got one that leads out of it/ },
+  { location: '/proc/self/environ', says: /got one that leads out of it/ },
+  { location: String(pathToFileURL(outside)), says: /got one that leads out of it/ },
+  { location: 'file://host/a.mar', says: /expected file:\/\/\/absolute\/path/ },
+  { location: 'http://169.254.169.254/a.mar', says: /fetches no remote models/ },
+  { location: 'HTTPS://host/a.mar', says: /fetches no remote models/ },
+  { location: 's3://bucket/a.mar', says: /fetches no remote models/ },
+] as const;
+
+for (const { location, says } of refused) {
+  t.test(`${location.replace(folder, '')} is refused`, async t => {
+    const { code, message } = await failure(findLocation(location, inStore));
+    t.equal(code, 'INFER_BAD_INPUT');
+    t.match(message, says);
+  });
+}
+
+t.test('what is missing is named together with the store', async t => {
+  const { code, message } = await failure(findLocation('none.mar', inStore));
+  t.equal(code, 'INFER_MODEL_NOT_FOUND');
+  t.match(message, `model "none.mar" does not exist in the model store "${store}"`);
+});
+
+t.test('without a store nobody but the operator names a path', async t => {
+  const { message } = await failure(findLocation('a', { modelStore: '', isTrusted: false }));
+  t.match(message, /expected a model store: none is configured/);
+});
