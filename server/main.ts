@@ -3,6 +3,7 @@
 // Command line: picks a command from a table.
 import { readFileSync } from 'node:fs';
 import { InferenceError } from '../lib/index.js';
+import { archive } from './commands/archive.js';
 import { devices } from './commands/devices.js';
 import { serve } from './commands/serve.js';
 import { flushLog } from './log.js';
@@ -25,6 +26,7 @@ async function version(): Promise<number> {
 const commands: ReadonlyMap<string, Command> = new Map([
   ['serve', serve],
   ['devices', devices],
+  ['archive', archive],
   ['help', help],
   ['--help', help],
   ['-h', help],

@@ -13,6 +13,8 @@ export function usage(): string {
   return [
     'inference-native serve [MODEL...] [flags]   serve models over HTTP; MODEL is a path or name=path',
     'inference-native devices [--json]           what can run here, and why the rest cannot',
+    'inference-native archive --model-name NAME --model-path DIRECTORY [--model-version VERSION]',
+    '    [--handler TEXT] [--export-path DIRECTORY] [--force]   make NAME.mar from a model directory',
     '',
     'Flags of serve, each with its default:',
     ...flags,

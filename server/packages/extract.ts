@@ -99,7 +99,7 @@ const longestPart = 255;
 const deepest = 32;
 
 /** What is wrong with the name of an entry. */
-function nameProblem(name: string): string | undefined {
+export function nameProblem(name: string): string | undefined {
   const parts = name.split('/');
   if (name === '') return 'expected a name';
   if (Buffer.byteLength(name) > longestName)

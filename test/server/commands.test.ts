@@ -15,11 +15,15 @@ t.teardown(() => rm(folder, { recursive: true }));
 const freePorts = ['--port', '0', '--management-port', '0', '--metrics-port', '0'];
 
 const refusals = [
-  { args: [], code: 2, says: /^inference-native: which command\? known are serve, devices, help$/ },
+  {
+    args: [],
+    code: 2,
+    says: /^inference-native: which command\? known are serve, devices, archive, help$/,
+  },
   {
     args: ['start'],
     code: 2,
-    says: /^inference-native: start: no such command; known are serve, devices, help$/,
+    says: /^inference-native: start: no such command; known are serve, devices, archive, help$/,
   },
   {
     args: ['serve', '--prot', '1'],
