@@ -15,10 +15,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { createRegistry } from '../../server/models.js';
 import { createPackages } from '../../server/packages/index.js';
 import { fixture } from '../helpers.js';
 import { digits, runCommand } from './helpers.js';
+import { register } from './registered.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'archive-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -42,15 +42,14 @@ t.test('an archive of a directory is served as the directory is', async t => {
   t.equal(output, `${join(folder, 'made.mar')}\n`);
   const workDir = join(folder, 'work');
   const packages = await createPackages({ modelStore: '', workDir, maxPackageBytes: 2 ** 26 });
-  const models = createRegistry(packages);
-  const { model } = await models.load({ path: output.trim(), atStartup: true });
+  const { model, close } = await register(packages, output.trim());
   t.match(model.info, { name: 'digits', version: '1' }, 'as model.json says');
   t.equal(model.info.postprocess?.['probabilities']?.labels?.length, 10);
   for (const name of ['model.onnx', 'model.json', 'labels.txt']) {
     const packed = readFileSync(join(model.info.path, '..', name));
     t.ok(packed.equals(readFileSync(join(digits, name))), name);
   }
-  await models.close();
+  await close();
   await packages.close();
 });
 

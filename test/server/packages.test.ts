@@ -14,11 +14,10 @@ import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { classifierOptions, createPackages } from '../../server/packages/index.js';
-import { createRegistry, type Registration } from '../../server/registry/index.js';
-import { createShelf, type Directory } from '../../server/shelf.js';
 import { failure, fixture } from '../helpers.js';
 import { tarGzOf, zipFiles } from './archives.js';
 import { call, digits, postJson, startServer } from './helpers.js';
+import { register } from './registered.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'packages-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -140,21 +139,10 @@ const cases: readonly Case[] = [
   },
 ];
 
-/** Registers a model as at the start of the server. */
-async function register(url: string) {
-  const shelf = createShelf();
-  const shelves = { ...shelf, publish: async (next: Directory) => shelf.publish(next) };
-  const registry = createRegistry({ shelves, locate: packages.open });
-  const served: Registration = await (await registry.register({ url, atStartup: true })).loaded;
-  const { model, name } = served;
-  if (model === undefined) throw new Error('expected a loaded model');
-  return { served, model, close: () => registry.unregister(name, undefined, 10_000) };
-}
-
 for (const { name, file, bytes, info, notes = [] } of cases) {
   t.test(name, async t => {
     const path = fileOf(file, bytes);
-    const { served, model, close } = await register(path);
+    const { served, model, close } = await register(packages, path);
     t.match(model.info, info);
     t.match(served.notes, notes);
     t.equal(served.notes.length, notes.length);
@@ -172,7 +160,7 @@ t.test('a directory with a manifest is used where it is', async t => {
     'MAR-INF/MANIFEST.json': manifest({ modelName: 'here', modelVersion: '3' }),
     'model.onnx': affine,
   });
-  const { model, close } = await register(directory);
+  const { model, close } = await register(packages, directory);
   t.match(model.info, { name: 'here', version: '3', path: join(directory, 'model.onnx') });
   t.same(unpacked(), []);
   await close();
@@ -194,7 +182,7 @@ const digitsFiles = {
 
 t.test('an image signature of MMS 0.x and its synset.txt describe inputs and classes', async t => {
   const bytes = zipFiles({ ...digitsFiles, 'signature.json': signature({}) });
-  const { model, close } = await register(fileOf('digits.model', bytes));
+  const { model, close } = await register(packages, fileOf('digits.model', bytes));
   t.match(model.info.preprocess?.['image'], {
     image: { size: [64, 64], scale: 1, mean: [0], std: [1], resize: 'stretch', colour: 'gray' },
   });
@@ -299,7 +287,7 @@ const bad: readonly { name: string; files: Files; says: RegExp }[] = [
 
 for (const { name, files, says } of bad) {
   t.test(`an archive with ${name} is refused and removed`, async t => {
-    const { code, message } = await failure(register(fileOf('bad.mar', zipFiles(files))));
+    const { code, message } = await failure(register(packages, fileOf('bad.mar', zipFiles(files))));
     t.equal(code, 'INFER_MODEL_INVALID');
     t.match(message, says);
     t.same(unpacked(), []);
