@@ -58,6 +58,8 @@ class Metrics {
     errors_[static_cast<std::size_t>(code)].fetch_add(1, std::memory_order_relaxed);
   }
   void waited(TimeNs queueTime) { queueTime_.add(queueTime); }
+  void parsed(TimeNs time) { parseTime_.add(time); }
+  void formatted(TimeNs time) { formatTime_.add(time); }
   void hung() { hung_.fetch_add(1, std::memory_order_relaxed); }
   // `padding`: rows that the run had beside `rows`, for the size of a bucket.
   void ran(std::int64_t rows, std::int64_t padding, TimeNs runTime);
@@ -73,6 +75,8 @@ class Metrics {
   }
   const Histogram& queueTime() const { return queueTime_; }
   const Histogram& runTime() const { return runTime_; }
+  const Histogram& parseTime() const { return parseTime_; }
+  const Histogram& formatTime() const { return formatTime_; }
   const Histogram& batchRows() const { return batchRows_; }
 
  private:
@@ -85,6 +89,8 @@ class Metrics {
   std::array<std::atomic<std::uint64_t>, kErrorCodeCount> errors_{};
   Histogram queueTime_{kSecondsBounds};
   Histogram runTime_{kSecondsBounds};
+  Histogram parseTime_{kSecondsBounds};   // of requests that came as bytes
+  Histogram formatTime_{kSecondsBounds};  // of their answers
   Histogram batchRows_{kRowsBounds};
 };
 

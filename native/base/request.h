@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "native/base/clock.h"
@@ -16,9 +17,33 @@ namespace infer {
 
 using Outputs = std::vector<Tensor>;  // in the order of the signature
 
+// What a request has spent its time on.
+struct StageTimes {
+  TimeNs parse = 0;   // making tensors of bytes
+  TimeNs queue = 0;   // from acceptance to the start of its run
+  TimeNs run = 0;     // of the engine, together with the requests beside it
+  TimeNs format = 0;  // making bytes of tensors
+};
+
+// The answer of a request whose caller sent bytes and wants bytes. Made with the request; it goes
+// with it to whoever has its outputs, is written there, so that no event loop has to, and goes back
+// with its reply.
+class EncodedAnswer {
+ public:
+  virtual ~EncodedAnswer() = default;
+  // thread: any. Fails when the outputs cannot be an answer; the others of its batch are not
+  // concerned.
+  virtual Result<std::string> write(const Outputs& outputs) const = 0;
+
+  std::string text;  // as written, once the request has succeeded
+  StageTimes times;
+  bool timed = false;  // its caller asked for the times
+};
+
 struct Reply {
   std::uint64_t id = 0;
-  Result<Outputs> result;
+  Result<Outputs> result;                  // without outputs when there is a text
+  std::unique_ptr<EncodedAnswer> encoded;  // of a request that had one
 };
 
 // Takes answers back to whoever asked; one per JS environment.
@@ -48,6 +73,10 @@ struct Request {
   // taken, and how many of the caller's rows come before the rows of this one.
   std::shared_ptr<Whole> whole;
   std::int64_t offset = 0;
+  TimeNs waited = 0;  // before its run; of a request in parts, before that of its first
+  TimeNs ran = 0;     // of a request in parts, the sum over them
+  // Null for a caller that takes tensors, and for all parts but the one that is answered.
+  std::unique_ptr<EncodedAnswer> encoded;
   // Answered before its run ended (cancelled or late); guarded by the mutex of its queue.
   bool abandoned = false;
   Result<Outputs> result =

@@ -34,6 +34,7 @@ std::unique_ptr<Request> cutPart(Request& rest, std::int64_t rows) {
     rest.whole = std::make_shared<Whole>();
     rest.whole->bytes = loadOf(rest).bytes;
     rest.whole->rowsLeft = rest.rows;
+    rest.whole->encoded = std::move(rest.encoded);
   }
   auto part = std::make_unique<Request>();
   part->id = rest.id;
@@ -58,8 +59,16 @@ bool finishPart(Request& part) {
   Whole& whole = *part.whole;
   whole.done.push_back({part.offset, part.rows, std::move(part.result).value()});
   whole.rowsLeft -= part.rows;
+  whole.waited += part.waited;  // only the first has waited
+  whole.ran += part.ran;
   part.result = Outputs{};
-  return whole.rowsLeft == 0;
+  if (whole.rowsLeft > 0) {
+    return false;
+  }
+  part.waited = whole.waited;
+  part.ran = whole.ran;
+  part.encoded = std::move(whole.encoded);
+  return true;
 }
 
 Result<Outputs> joinParts(Whole& whole) {

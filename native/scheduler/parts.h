@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/base/request.h"
 
@@ -24,6 +25,9 @@ struct Whole {
   std::size_t bytes = 0;      // of all inputs, which stay until the last part is taken
   std::int64_t rowsLeft = 0;  // that have no outputs yet
   std::vector<Done> done;     // in the order the parts ended
+  TimeNs waited = 0;          // of the first part
+  TimeNs ran = 0;             // sum over the parts that ended
+  std::unique_ptr<EncodedAnswer> encoded;
 };
 
 // Takes the first `rows` rows, fewer than all, off `rest`. The part shares the memory of its
@@ -33,7 +37,8 @@ std::unique_ptr<Request> cutPart(Request& rest, std::int64_t rows);
 // Makes what is left of a request that was cut its last part.
 void becomeLastPart(Request& rest);
 
-// Hands the outputs of a finished part over; true when it was the last one.
+// Hands the outputs and times of a finished part over; true when it was the last one, which then
+// has those of the whole request.
 bool finishPart(Request& part);
 
 // The outputs of all parts as those of one run. Fails with kEngineFailed when they do not agree in

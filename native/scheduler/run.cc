@@ -13,6 +13,7 @@
 
 #include "native/base/clock.h"
 #include "native/base/error.h"
+#include "native/base/metrics.h"
 #include "native/base/request.h"
 #include "native/scheduler/batch.h"
 #include "native/scheduler/estimate.h"
@@ -39,6 +40,9 @@ Result<void> runOnce(Running& running, std::span<const std::unique_ptr<Request>>
     const TimeNs started = running.clock.now();
     Result<Outputs> outputs = model.loaded->run(batch, running.stop);
     const TimeNs time = running.clock.now() - started;
+    for (const auto& request : requests) {
+      request->ran += time;
+    }
     model.metrics.ran(asked, shape.rows - asked, time);
     const RunCost cost = model.estimate.cost();
     running.used += outputs.ok() && cost.known && cost.steady ? cost.of(batch.rows) : time;
@@ -73,6 +77,29 @@ void run(Running& running, std::span<const std::unique_ptr<Request>> requests) {
   }
 }
 
+// The bytes of an answer, where its caller wants bytes.
+void encode(Request& request, Metrics& metrics, const Clock& clock) {
+  EncodedAnswer& encoded = *request.encoded;
+  const TimeNs started = clock.now();
+  try {
+    Result<std::string> text = encoded.write(request.result.value());
+    if (text.ok()) {
+      encoded.text = std::move(text).value();
+      request.result = Outputs{};
+    } else {
+      request.result = std::move(text).error();
+    }
+  } catch (const std::exception& failure) {  // std::bad_alloc: the text is a copy of the outputs
+    request.result = Error{
+        ErrorCode::kInternal, std::string("the answer cannot be written: ") + failure.what(), {}};
+  }
+  encoded.times.queue = request.waited;
+  encoded.times.run = request.ran;
+  encoded.times.format = clock.now() - started;
+  metrics.parsed(encoded.times.parse);
+  metrics.formatted(encoded.times.format);
+}
+
 // The answer of a request whose last part is finished.
 void join(Request& request) {
   try {
@@ -89,7 +116,8 @@ TimeNs runBatch(ServedModel& model, Taken& batch, const Clock& clock) {
   const TimeNs started = clock.now();
   for (const auto& request : batch.requests) {
     if (request->offset == 0) {  // of a request in parts only the first has waited for its turn
-      model.metrics.waited(started - request->arrived);
+      request->waited = started - request->arrived;
+      model.metrics.waited(request->waited);
     }
   }
   Running running{.model = model, .stop = batch.stop.get_token(), .clock = clock};
@@ -98,6 +126,9 @@ TimeNs runBatch(ServedModel& model, Taken& batch, const Clock& clock) {
   for (const auto& request : batch.requests) {
     if (request->whole && request->result.ok()) {
       join(*request);
+    }
+    if (request->encoded && request->result.ok()) {
+      encode(*request, model.metrics, clock);
     }
   }
   answer(model, std::move(batch.requests));

@@ -223,7 +223,7 @@ void Scheduler::cancel(ServedModel& model, const std::shared_ptr<ReplyChannel>& 
   std::vector<Reply> replies;
   for (const std::uint64_t id : model.queue.cancel(channel.get(), ids)) {
     model.metrics.failed(error.code);
-    replies.push_back({id, error});
+    replies.push_back({.id = id, .result = error, .encoded = nullptr});
   }
   if (!replies.empty()) {
     channel->deliver(std::move(replies));

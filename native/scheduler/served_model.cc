@@ -51,7 +51,7 @@ void answer(ServedModel& model, Requests requests) {
     Requests others;
     for (auto& request : requests) {
       if (request->channel == channel) {
-        replies.push_back({request->id, std::move(request->result)});
+        replies.push_back({request->id, std::move(request->result), std::move(request->encoded)});
       } else {
         others.push_back(std::move(request));
       }

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,9 @@ class Inbox final : public infer::ReplyChannel {
       count_ += replies.size();
       for (infer::Reply& reply : replies) {
         answers_[reply.id].push_back(std::move(reply.result));
+        if (reply.encoded) {
+          encoded_[reply.id] = std::move(reply.encoded);
+        }
       }
     }
     came_.notify_all();
@@ -62,11 +66,21 @@ class Inbox final : public infer::ReplyChannel {
     }
     return at->second.front();
   }
+  // Of a request that was to be written.
+  std::string text(std::uint64_t id) const {
+    const std::lock_guard lock(mutex_);
+    return encoded_.at(id)->text;
+  }
+  infer::StageTimes times(std::uint64_t id) const {
+    const std::lock_guard lock(mutex_);
+    return encoded_.at(id)->times;
+  }
 
  private:
   mutable std::mutex mutex_;
   std::condition_variable came_;
   std::map<std::uint64_t, std::vector<infer::Result<infer::Outputs>>> answers_;  // by mutex_
+  std::map<std::uint64_t, std::unique_ptr<infer::EncodedAnswer>> encoded_;       // by mutex_
   std::size_t count_ = 0;                                                        // by mutex_
   std::size_t deliveries_ = 0;                                                   // by mutex_
 };

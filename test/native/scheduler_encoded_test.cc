@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests whose caller wants bytes: written where the outputs are, once, and failing alone.
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "native/base/error.h"
+#include "native/base/request.h"
+#include "native/base/tensor.h"
+#include "native/scheduler/queue.h"
+#include "native/scheduler/scheduler.h"
+#include "test/native/check.h"
+#include "test/native/inbox.h"
+#include "test/native/rig.h"
+#include "test/native/tensors.h"
+
+namespace {
+
+using infer::ErrorCode;
+using infer::Outputs;
+using infer::Result;
+using test::Rig;
+
+// The rows and the first value of the only output; refuses outputs of `refused` rows.
+class Digest final : public infer::EncodedAnswer {
+ public:
+  explicit Digest(std::int64_t refused) : refused_(refused) {}
+  Result<std::string> write(const Outputs& outputs) const override {
+    const std::int64_t rows = outputs.front().shape[0];
+    if (rows == refused_) {
+      return infer::Error{ErrorCode::kBadInput, "too long", {}};
+    }
+    return std::to_string(rows) + " of " +
+           std::to_string(static_cast<int>(test::valuesOf<float>(outputs.front()).front()));
+  }
+
+ private:
+  std::int64_t refused_;
+};
+
+std::unique_ptr<infer::Request> digested(const Rig& rig, std::uint64_t id,
+                                         const test::Content& content, std::int64_t refused = -1) {
+  auto request = test::makeRequest(rig.inbox, id, content);
+  request->encoded = std::make_unique<Digest>(refused);
+  request->encoded->times.parse = 7;
+  return request;
+}
+
+const check::Add kBatch("of a batch each request gets what it asked for", [] {
+  Rig rig;
+  const auto model = rig.load();
+  infer::Requests requests;
+  requests.push_back(digested(rig, 1, {.rows = 2, .value = 3}));
+  requests.push_back(test::makeRequest(rig.inbox, 2, {.rows = 1, .value = 4}));
+  requests.push_back(digested(rig, 3, {.rows = 3, .value = 5}, 3));
+  rig.scheduler->submit(*model, std::move(requests));
+  rig.inbox->waitFor(3);
+  check::equal(rig.inbox->text(1), "2 of 6", "bytes");
+  check::that(rig.inbox->answer(1).value().empty(), "no tensors beside them");
+  check::equal(test::valuesOf<float>(rig.inbox->answer(2).value().front()),
+               std::vector<float>{8, 8}, "tensors");
+  check::failed(rig.inbox->answer(3), ErrorCode::kBadInput, "too long");
+  check::equal(model->metrics.completedCount(), std::uint64_t{2}, "completed");
+  check::equal(model->metrics.errorCount(static_cast<std::size_t>(ErrorCode::kBadInput)),
+               std::uint64_t{1}, "failed");
+  check::equal(model->metrics.parseTime().sum(), 14, "nanoseconds of parsing");
+  check::equal(model->metrics.formatTime().count(0), std::uint64_t{2}, "writings that are counted");
+});
+
+const check::Add kParts("a request in parts is written once, of all its rows", [] {
+  Rig rig;
+  auto spec = rig.spec();
+  spec.limits.maxBatch = 8;
+  const auto model = rig.load(spec);
+  infer::Requests one;
+  one.push_back(digested(rig, 1, {.rows = 20, .value = 3}));
+  rig.scheduler->submit(*model, std::move(one));
+  rig.inbox->waitFor(1);
+  check::equal(rig.inbox->text(1), "20 of 6", "bytes");
+  check::equal(model->metrics.formatTime().count(0), std::uint64_t{1}, "writings");
+});
+
+const check::Add kTimes("an answer carries what its stages took", [] {
+  Rig rig;
+  const auto model = rig.load();
+  rig.stage->holdRuns(true);
+  infer::Requests requests;
+  requests.push_back(digested(rig, 1, {.rows = 1, .value = 1}));
+  rig.scheduler->submit(*model, std::move(requests));
+  rig.stage->waitForRuns(1);
+  rig.clock.set(1000);
+  requests.clear();
+  requests.push_back(digested(rig, 2, {.rows = 1, .value = 1}));
+  rig.scheduler->submit(*model, std::move(requests));
+  rig.clock.set(5000);
+  rig.stage->holdRuns(false);
+  rig.inbox->waitFor(2);
+  const infer::StageTimes first = rig.inbox->times(1);
+  check::equal(first.parse, 7, "parsing");
+  check::equal(first.queue, 0, "waiting");
+  check::equal(first.run, 5000, "running");
+  check::equal(rig.inbox->times(2).queue, 4000, "waiting behind it");
+});
+
+const check::Add kRefusedEarly("a request that fails is not written", [] {
+  Rig rig;
+  const auto model = rig.load();
+  infer::Requests one;
+  one.push_back(digested(rig, 1, {.rows = 1, .value = -1}));
+  rig.scheduler->submit(*model, std::move(one));
+  rig.inbox->waitFor(1);
+  check::failed(rig.inbox->answer(1), ErrorCode::kEngineFailed, "negative row");
+  check::equal(model->metrics.formatTime().count(0), std::uint64_t{0}, "writings");
+});
+
+}  // namespace
