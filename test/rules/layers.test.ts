@@ -129,6 +129,8 @@ const reversed = [
   { path: 'native/base/tensor.h', text: '#include "native/scheduler/queue.h"' },
   { path: 'native/scheduler/lane.cc', text: '#include "native/engine/onnx/onnx_engine.h"' },
   { path: 'native/scheduler/lane.cc', text: '  #  include <napi.h>' },
+  { path: 'native/scheduler/run.cc', text: '#include "native/codec/json_answer.h"' },
+  { path: 'native/codec/text.h', text: '#include "native/scheduler/queue.h"' },
   {
     path: 'native/engine/onnx/onnx_engine.cc',
     text: '#include "native/engine/torch/torch_engine.h"',
@@ -143,7 +145,7 @@ const reversed = [
   { path: 'server/app.ts', text: "export * from 'uWebSockets.js';" },
   { path: 'server/app.ts', text: "import { v2 } from './protocol/v2/routes.js';" },
   { path: 'server/decode/image.ts', text: "import { log } from '../log.js';" },
-  { path: 'server/protocol/v2/codec.ts', text: "import { x } from '../mms/codec.js';" },
+  { path: 'server/protocol/v2/infer.ts', text: "import { x } from '../mms/routes.js';" },
   { path: 'server/protocol/v2/routes.ts', text: "import { x } from '../../../lib/errors.js';" },
 ] as const;
 

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+// One walk over the body finds its form and reads what can be read on the way; what is wrong is
+// looked for afterwards.
+#include "native/codec/json_request.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "native/base/error.h"
+#include "native/base/tensor.h"
+#include "native/codec/cursor.h"
+#include "native/codec/json_answer.h"
+#include "native/codec/nested.h"
+#include "native/codec/rows_form.h"
+#include "native/codec/schema.h"
+#include "native/codec/text.h"
+#include "native/codec/utf8.h"
+#include "native/codec/v2_form.h"
+
+namespace infer::codec {
+namespace {
+
+// Why `body` is not JSON.
+Error syntaxError(std::string_view body) {
+  constexpr std::size_t kShown = 20;  // bytes of what stands where the mistake is
+  Cursor cursor(body);
+  std::size_t at = 0;
+  if (!cursor.skip(0)) {
+    at = cursor.mistake();
+    if (cursor.isTooDeep()) {
+      return badInput("body", "at most " + std::to_string(kMaxDepth) + " levels of nesting",
+                      "more at byte " + std::to_string(at));
+    }
+  } else {
+    cursor.skipSpace();
+    at = cursor.at();
+  }
+  std::string_view rest = body.substr(at);
+  std::size_t shown = 0;
+  while (shown < std::min(kShown, rest.size())) {
+    shown += std::max<std::size_t>(sequenceLength(rest.substr(shown)), 1);
+  }
+  std::string got = rest.empty() ? "the end of the text" : quote(rest.substr(0, shown));
+  got += " at position " + std::to_string(at);
+  rest.remove_prefix(rest.starts_with('-') ? 1 : 0);
+  for (const std::string_view word : {"NaN", "Infinity"}) {
+    if (rest.starts_with(word)) {
+      got += " (JSON has no NaN and no Infinity)";
+    }
+  }
+  return badInput("body", "JSON", got);
+}
+
+std::vector<Tensor> only(Tensor tensor) {
+  std::vector<Tensor> inputs;
+  inputs.push_back(std::move(tensor));
+  return inputs;
+}
+
+class Reader {
+ public:
+  Reader(std::string_view body, const std::shared_ptr<const Schema>& schema,
+         const JsonOptions& options)
+      : body_(body), schema_(schema), options_(options), v2Inputs_(body, *schema) {}
+
+  Result<JsonRequest> read() {
+    if (body_.empty()) {
+      return badInput("body", "JSON", "no bytes");
+    }
+    if (!isUtf8(body_)) {
+      return badInput("body", "JSON in UTF-8", "bytes that are not UTF-8");
+    }
+    if (!walk()) {
+      return syntaxError(body_);
+    }
+    AnswerPlan plan;
+    auto inputs = readForm(plan);
+    if (!inputs.ok()) {
+      return std::move(inputs).error();
+    }
+    if (auto fits = checkRows(*schema_, inputs.value()); !fits.ok()) {
+      return std::move(fits).error();
+    }
+    return JsonRequest{
+        std::move(inputs).value(),
+        std::make_unique<JsonAnswer>(schema_, std::move(plan), options_.maxResponseBytes)};
+  }
+
+ private:
+  bool takes(Form form) const { return (options_.forms & form) != 0; }
+  Cursor cursorAt(std::size_t at) const { return Cursor(body_, at); }
+
+  // Steps over the whole body; false when it is not JSON.
+  bool walk() {
+    Cursor cursor(body_);
+    top_ = cursor.peek();
+    if (top_ == Kind::kArray) {
+      return walkArray(cursor, 0) && cursor.atEnd();
+    }
+    if (top_ != Kind::kObject) {
+      return cursor.skip(0) && cursor.atEnd();
+    }
+    return eachMember(cursor, [&](std::string_view name) { return walkMember(cursor, name); }) &&
+           cursor.atEnd();
+  }
+
+  bool walkMember(Cursor& cursor, std::string_view name) {
+    if (name == "inputs" && takes(kV2)) {
+      hasInputs_ = true;
+      return v2Inputs_.walk(cursor);
+    }
+    if (name == "instances" && takes(kInstances)) {
+      instances_ = cursor.at();
+      return walkArray(cursor, 1);
+    }
+    if (name == "id") {
+      id_ = cursor.at();
+    } else if (name == "parameters") {
+      parameters_ = cursor.at();
+    } else if (name == "outputs") {
+      outputs_ = cursor.at();
+    }
+    return cursor.skip(1);
+  }
+
+  // Reads the only input on the way, if that is what stands there.
+  bool walkArray(Cursor& cursor, std::size_t depth) {
+    const std::size_t start = cursor.at();
+    tensor_.reset();
+    if (schema_->inputs.size() == 1 && !schema_->inputs[0].shape.empty()) {
+      tensor_ = tryNested(cursor, schema_->inputs[0]);
+    }
+    if (!tensor_) {
+      cursor.seek(start);
+    }
+    return tensor_ || cursor.skip(depth);
+  }
+
+  Result<std::vector<Tensor>> readForm(AnswerPlan& plan) {
+    if (hasInputs_) {
+      plan.form = kV2;
+      return readV2(plan);
+    }
+    if (instances_ != kNowhere) {
+      plan.form = kInstances;
+      return readInstances(plan);
+    }
+    if (top_ == Kind::kArray && takes(kArray)) {
+      plan.form = kArray;
+      return readArray(Place{"body"}, "objects in {\"instances\": [...]}", cursorAt(0));
+    }
+    return badInput("body", expectedForms(), describe(cursorAt(0)));
+  }
+
+  std::string expectedForms() const {
+    std::string text;
+    for (const auto& [form, words] :
+         {std::pair{kV2, "{\"inputs\": [...]} as in the Open Inference Protocol"},
+          std::pair{kInstances, "{\"instances\": [...]}"}, std::pair{kArray, "a nested array"}}) {
+      if (takes(form)) {
+        text += text.empty() ? "" : " or ";
+        text += words;
+      }
+    }
+    return text;
+  }
+
+  Result<std::vector<Tensor>> readV2(AnswerPlan& plan) {
+    if (id_ != kNowhere) {
+      Cursor id = cursorAt(id_);
+      std::string scratch;
+      std::string_view text;
+      if (id.peek() != Kind::kString || !id.readString(text, scratch)) {
+        return badInput("id", "a string", describe(id));
+      }
+      plan.id = text;
+    }
+    if (parameters_ != kNowhere) {
+      if (auto refused = refuseParameters(cursorAt(parameters_), "", {"binary_data_output"})) {
+        return *std::move(refused);
+      }
+    }
+    if (outputs_ != kNowhere) {
+      auto outputs = readV2Outputs(cursorAt(outputs_), *schema_);
+      if (!outputs.ok()) {
+        return std::move(outputs).error();
+      }
+      plan.outputs = std::move(outputs).value();
+    }
+    return v2Inputs_.read();
+  }
+
+  Result<std::vector<Tensor>> readInstances(AnswerPlan& plan) {
+    for (const TensorSpec& output : schema_->outputs) {
+      if (output.shape.empty()) {
+        return badInput("instances", "a model whose outputs have an entry for each row",
+                        quote(output.name) + " without an axis");
+      }
+    }
+    Cursor rows = cursorAt(instances_);
+    if (rows.peek() != Kind::kArray) {
+      return badInput("instances", "an array of rows", describe(rows));
+    }
+    if (tensor_) {
+      plan.rows = tensor_->shape[0];
+      return only(*std::move(tensor_));
+    }
+    plan.rows = static_cast<std::int64_t>(countElements(rows));
+    Cursor first = rows;
+    first.take('[');
+    if (plan.rows == 0 || first.peek() == Kind::kObject) {
+      return readNamedRows(rows, *schema_);
+    }
+    return readArray(Place{"instances"}, "an object by input name", rows);
+  }
+
+  // The only input. `instead`: what a model with several takes.
+  Result<std::vector<Tensor>> readArray(const Place& place, std::string_view instead,
+                                        Cursor cursor) {
+    if (schema_->inputs.size() != 1) {
+      const std::string names = quoteAll(namesOf(schema_->inputs));
+      const bool rows = place.prefix == "instances";
+      return badInput(rows ? place.path(std::vector<std::size_t>{0}) : place.prefix,
+                      std::string(instead) + ", because model " + quote(schema_->name) +
+                          " has the inputs " + names,
+                      "an array");
+    }
+    if (tensor_) {
+      return only(*std::move(tensor_));
+    }
+    auto tensor = readNested(cursor, schema_->inputs[0], place);
+    return tensor.ok() ? Result<std::vector<Tensor>>(only(std::move(tensor).value()))
+                       : std::move(tensor).error();
+  }
+
+  const std::string_view body_;
+  const std::shared_ptr<const Schema>& schema_;
+  const JsonOptions options_;
+  // Found by walk().
+  Kind top_ = Kind::kNone;
+  bool hasInputs_ = false;
+  V2Inputs v2Inputs_;
+  std::size_t instances_ = kNowhere;
+  std::size_t id_ = kNowhere;
+  std::size_t parameters_ = kNowhere;
+  std::size_t outputs_ = kNowhere;
+  std::optional<Tensor> tensor_;  // of the body or of `instances`, read on the way
+};
+
+}  // namespace
+
+Result<JsonRequest> readJson(std::string_view body, const std::shared_ptr<const Schema>& schema,
+                             const JsonOptions& options) {
+  return Reader(body, schema, options).read();
+}
+
+}  // namespace infer::codec
