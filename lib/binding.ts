@@ -67,6 +67,8 @@ export interface NativeStats {
   readonly paddedRows: number;
   readonly queueSeconds: NativeHistogram;
   readonly runSeconds: NativeHistogram;
+  readonly parseSeconds: NativeHistogram;
+  readonly formatSeconds: NativeHistogram;
   readonly batchRows: NativeHistogram;
 }
 
@@ -79,6 +81,17 @@ export interface NativeInfo {
   readonly maxBatch: number;
 }
 
+/** What JSON bodies are read with, beside what the addon knows of the model. */
+export interface NativeDescription {
+  readonly name: string;
+  readonly version: string;
+  /** The most rows of one request, and the option that says so. */
+  readonly maxRows: number;
+  readonly maxRowsKey: string;
+  /** Of the inputs, in the order of the signature. */
+  readonly shapes: readonly (readonly number[])[];
+}
+
 /** A handle on a loaded model. */
 export interface NativeModel {
   /** Copies the inputs and stages the request; throws a NativeError. `deadlineMs` counts from now, 0 is none. */
@@ -87,6 +100,22 @@ export interface NativeModel {
     data: readonly NativeData[],
     shapes: readonly number[],
     deadlineMs: number,
+  ): void;
+  /** Before the first submitJson(). */
+  describe(description: NativeDescription): void;
+  /**
+   * Reads a JSON body and stages the request; throws a NativeError. A large body is copied and read on another thread,
+   * and what is wrong with it then comes as the result.
+   * @param forms  bits, in the order of jsonForms.
+   * @param timed  whether `times` of start() are wanted.
+   */
+  submitJson(
+    id: number,
+    body: Uint8Array,
+    deadlineMs: number,
+    maxResponseBytes: number,
+    forms: number,
+    timed: boolean,
   ): void;
   /**
    * Queued requests leave at once, running ones are abandoned (a run is stopped when nobody waits for it any more).
@@ -103,10 +132,11 @@ export interface NativeModel {
   close(): Promise<void>;
 }
 
-/** data0, shape0, data1, shape1, ... in the order of the signature, or what went wrong. */
-export type NativeResult =
-  | readonly (NumericData | readonly string[] | readonly number[])[]
-  | NativeError;
+/** data0, shape0, data1, shape1, ... in the order of the signature. */
+export type NativeOutputs = readonly (NumericData | readonly string[] | readonly number[])[];
+
+/** The outputs, the text of the answer to a JSON body, or what went wrong. */
+export type NativeResult = NativeOutputs | string | Uint8Array<ArrayBuffer> | NativeError;
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type NativeLogLine = readonly [level: LogLevel, engine: string, message: string];
@@ -146,8 +176,13 @@ export interface NativeDevices {
 
 /** The functions of the addon. All are called on this environment's JS thread. */
 export interface NativeBinding {
+  /** @param completed  `times`: of each result parse, queue, run and format in ns; undefined when nobody asked. */
   start(
-    completed: (ids: readonly number[], results: readonly NativeResult[]) => void,
+    completed: (
+      ids: readonly number[],
+      results: readonly NativeResult[],
+      times: Float64Array | undefined,
+    ) => void,
     log: (lines: readonly NativeLogLine[]) => void,
   ): void;
   /**

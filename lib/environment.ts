@@ -2,11 +2,16 @@
 // This JavaScript environment's side of the addon: starts it, keeps the requests in flight, settles them.
 // Hot path: every function here runs once per request or once per burst of them.
 import { isMainThread } from 'node:worker_threads';
-import { loadBinding, type NativeBinding, type NativeModel, type NativeResult } from './binding.js';
+import {
+  loadBinding,
+  type NativeBinding,
+  type NativeModel,
+  type NativeOutputs,
+  type NativeResult,
+} from './binding.js';
 import { unwatch, type WatchedSignals, watch } from './cancellation.js';
 import { InferenceError, type NativeError } from './errors.js';
 import { type InFlight, inFlight } from './in_flight.js';
-import type { NativeData } from './inputs.js';
 import { deliverLog } from './log.js';
 import type { ElementType, NumericData, Tensor } from './tensor.js';
 
@@ -20,19 +25,50 @@ export interface Handle {
   onIdle: (() => void) | undefined;
 }
 
-/** One request in flight. */
-export interface Pending {
+interface PendingRequest {
   readonly handle: Handle;
-  readonly resolve: (outputs: Record<string, Tensor>) => void;
   readonly reject: (reason: NativeError | Error) => void;
   readonly signal: AbortSignal | undefined;
   timer: NodeJS.Timeout | undefined;
 }
 
+/** A request of predict() in flight. */
+export interface PendingTensors extends PendingRequest {
+  readonly kind: 'tensors';
+  readonly resolve: (outputs: Record<string, Tensor>) => void;
+}
+
+/** A request of predictJson() in flight. */
+export interface PendingJson extends PendingRequest {
+  readonly kind: 'json';
+  readonly timed: boolean;
+  readonly resolve: (answer: JsonAnswer) => void;
+}
+
+/** What predictJson() gives. */
+export interface JsonAnswer {
+  /** JSON in UTF-8: a string when it is short and plain ASCII, else its bytes. */
+  readonly body: string | Buffer;
+  /** Microseconds, if they were asked for. */
+  readonly timing?: JsonTiming;
+}
+
+/** Where the time of one request went, in microseconds. */
+export interface JsonTiming {
+  /** Making tensors of the body. */
+  readonly parseUs: number;
+  /** From acceptance to the start of the run. */
+  readonly queueUs: number;
+  /** The run of the batch that it was in; of a request that was run in parts, the sum. */
+  readonly runUs: number;
+  /** Making text of the outputs. */
+  readonly formatUs: number;
+}
+
 /** What all copies of this library in one JavaScript environment share. */
 interface Environment {
   readonly binding: NativeBinding;
-  readonly pending: InFlight<Pending>;
+  readonly pending: InFlight<PendingTensors | PendingJson>;
   readonly watched: WatchedSignals;
   readonly logs: Set<typeof deliverLog>;
   readonly flush: () => void;
@@ -84,8 +120,8 @@ function start(binding: NativeBinding): Environment {
     turnDue: false,
     runsHere: runsHerePerTurn,
   };
-  const complete = (ids: readonly number[], results: readonly NativeResult[]) =>
-    finishAll(shared, ids, results);
+  const complete: Parameters<NativeBinding['start']>[0] = (ids, results, times) =>
+    finishAll(shared, { ids, results, times });
   binding.start(complete, lines => {
     for (const deliver of shared.logs) deliver(lines);
   });
@@ -99,13 +135,13 @@ function start(binding: NativeBinding): Environment {
  * Stages a checked request; all that are staged in one turn of the event loop are handed over together.
  * @param entry      settled later, on this thread, exactly once, unless this throws.
  * @param timeoutMs  from now, at most maxTimeoutMs; 0 for none.
- * @throws           what the addon or the signal throws: the request is not accepted and `entry` is not kept.
+ * @param stage      gives it to the addon under this id.
+ * @throws           what `stage` or the signal throws: the request is not accepted and `entry` is not kept.
  */
 export function submit(
-  entry: Pending,
-  data: readonly NativeData[],
-  shapes: readonly number[],
+  entry: PendingTensors | PendingJson,
   timeoutMs: number,
+  stage: (native: NativeModel, id: number) => void,
 ): void {
   const shared = current;
   if (shared === undefined) return; // never: `entry` has a handle, which environment() made
@@ -113,7 +149,7 @@ export function submit(
   const { signal } = entry;
   if (signal !== undefined) watch(shared.watched, signal, id, ids => cancel(shared, ids, false));
   try {
-    entry.handle.native.submit(id, data, shapes, timeoutMs);
+    stage(entry.handle.native, id);
   } catch (error) {
     if (signal !== undefined) unwatch(shared.watched, signal, id);
     throw error;
@@ -171,16 +207,19 @@ function cancel({ pending }: Environment, ids: Iterable<number>, late: boolean):
   for (const [native, own] of byModel) native.cancel(own, late);
 }
 
+/** What the addon hands over together: see start() in binding.ts. */
+interface Finished {
+  readonly ids: readonly number[];
+  readonly results: readonly NativeResult[];
+  readonly times: Float64Array | undefined;
+}
+
 /** Called by the addon with everything that has finished. It says nothing more until it is asked in a later turn. */
-function finishAll(
-  shared: Environment,
-  ids: readonly number[],
-  results: readonly NativeResult[],
-): void {
+function finishAll(shared: Environment, finished: Finished): void {
   planTurn(shared);
-  for (let index = 0; index < ids.length; index++) {
+  for (let index = 0; index < finished.ids.length; index++) {
     try {
-      finish(shared, ids[index] ?? 0, results[index]);
+      finish(shared, finished, index);
     } catch (error) {
       // Only a caller's own signal can throw here; it must not take the others' answers with it.
       queueMicrotask(() => {
@@ -190,26 +229,31 @@ function finishAll(
   }
 }
 
-function finish(
-  { pending, watched }: Environment,
-  id: number,
-  result: NativeResult | undefined,
-): void {
+function finish({ pending, watched }: Environment, finished: Finished, index: number): void {
+  const id = finished.ids[index] ?? 0;
   const entry = pending.take(id);
   if (entry === undefined) return;
   if (entry.timer !== undefined) clearTimeout(entry.timer);
-  settle(entry, result);
+  settle(entry, finished, index);
   const { handle } = entry;
   handle.inFlight--;
   if (handle.inFlight === 0) handle.onIdle?.();
   if (entry.signal !== undefined) unwatch(watched, entry.signal, id);
 }
 
-function settle(entry: Pending, result: NativeResult | undefined): void {
-  if (result === undefined) {
+function settle(
+  entry: PendingTensors | PendingJson,
+  { results, times }: Finished,
+  index: number,
+): void {
+  const result = results[index];
+  if (typeof result === 'string' || result instanceof Uint8Array) {
+    if (entry.kind === 'json')
+      entry.resolve(answerOf(result, entry.timed ? times : undefined, 4 * index));
+  } else if (result === undefined) {
     entry.reject(new InferenceError('INFER_INTERNAL', 'the addon gave no result'));
   } else if (!('code' in result)) {
-    entry.resolve(nameOutputs(entry.handle, result));
+    if (entry.kind === 'tensors') entry.resolve(nameOutputs(entry.handle, result));
   } else if (result.code === 'INFER_CANCELLED' && entry.signal?.aborted) {
     entry.reject({ ...result, cause: entry.signal.reason });
   } else {
@@ -217,11 +261,20 @@ function settle(entry: Pending, result: NativeResult | undefined): void {
   }
 }
 
+/** @param at  where the four times of this answer begin. */
+function answerOf(
+  text: string | Uint8Array<ArrayBuffer>,
+  times: Float64Array | undefined,
+  at: number,
+): JsonAnswer {
+  const body = typeof text === 'string' ? text : Buffer.from(text.buffer);
+  if (times === undefined) return { body };
+  const us = (index: number) => (times[at + index] ?? 0) / 1000;
+  return { body, timing: { parseUs: us(0), queueUs: us(1), runUs: us(2), formatUs: us(3) } };
+}
+
 /** Joins what the addon returns (data0, shape0, data1, shape1, ...) with names and types. */
-function nameOutputs(
-  { outputs }: Handle,
-  result: Exclude<NativeResult, NativeError>,
-): Record<string, Tensor> {
+function nameOutputs({ outputs }: Handle, result: NativeOutputs): Record<string, Tensor> {
   const named: Record<string, Tensor> = {};
   for (let index = 0; index < outputs.length; index++) {
     const output = outputs[index];

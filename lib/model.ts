@@ -1,31 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// loadModel() and the object it returns: predict, info, scale, stats, close.
+// loadModel() and the object it returns: predict, predictJson, info, scale, stats, close.
 import { engineLibraries, type NativeInfo, type NativeModel } from './binding.js';
-import { environment, type Handle, submit } from './environment.js';
-import {
-  atCallerOf,
-  describe,
-  InferenceError,
-  quote,
-  stackOfCaller,
-  toInferenceError,
-} from './errors.js';
-import { type Inputs, type InputsPlan, type NativeData, planInputs, readInputs } from './inputs.js';
+import { environment, type Handle, type JsonAnswer } from './environment.js';
+import { InferenceError, quote, stackOfCaller, toInferenceError } from './errors.js';
+import { type Inputs, planInputs } from './inputs.js';
 import { type Postprocess, type Preprocess, readSettings, type Settings } from './manifest.js';
 import type { Batching, Limits, LoadOptions } from './option_types.js';
-import { maxTimeoutMs } from './options.js';
+import {
+  closedError,
+  type JsonOptions,
+  jsonPredictor,
+  type PredictOptions,
+  predictor,
+} from './predict.js';
 import { readScaling, type Scaling } from './scaling.js';
 import { joinSignature } from './signature.js';
 import { type ModelStats, readStats } from './stats.js';
 import type { Signature, Tensor } from './tensor.js';
-
-/** What a call of predict() may ask for. */
-export interface PredictOptions {
-  /** Aborting it takes the request out of the queue, or abandons its run: INFER_CANCELLED. */
-  readonly signal?: AbortSignal | undefined;
-  /** Milliseconds from the call to INFER_DEADLINE, above 0; overrides `limits.timeoutMs`. */
-  readonly timeoutMs?: number | undefined;
-}
 
 /** A thread that runs the model. */
 interface Lane {
@@ -63,6 +54,15 @@ export interface Model {
    *                 INFER_ENGINE_FAILED.
    */
   predict(inputs: Inputs, options?: PredictOptions): Promise<Record<string, Tensor>>;
+  /**
+   * The same for a JSON body, as bytes in and bytes out. What is in it is read by the addon, without a JavaScript object
+   * for a number, and the answer is written where the model ran. Bodies over 64 KiB are read on another thread.
+   * @param body     UTF-8 in one of the forms of docs/server.md; read, or copied if large, before this returns.
+   * @param options  those of predict(); `forms` that are taken, all by default; `maxResponseBytes`; `timing`.
+   * @returns        the answer in the form of the body.
+   * @throws         as predict(), INFER_BAD_INPUT with the JSON path of the mistake.
+   */
+  predictJson(body: Uint8Array, options?: JsonOptions): Promise<JsonAnswer>;
   readonly info: ModelInfo;
   /**
    * Places the model on other lanes while it serves, for every handle that shares it. No request is lost: a lane that
@@ -139,10 +139,18 @@ function createModel(settings: Settings, native: NativeModel): Model {
   const described = deepFreeze(describeModel(settings, facts));
   const { inputs, outputs } = described.signature;
   const handle: Handle = { native, outputs, inFlight: 0, onIdle: undefined };
+  const limit = rowLimit(described, facts.batchable);
   const plan = planInputs(inputs, {
-    ...rowLimit(described, facts.batchable),
+    ...limit,
     batchable: facts.batchable,
     optional: masksOf(described),
+  });
+  native.describe({
+    name: described.name,
+    version: described.version,
+    maxRows: Math.min(limit.maxRows, Number.MAX_SAFE_INTEGER),
+    maxRowsKey: limit.maxRowsKey,
+    shapes: inputs.map(({ shape }) => shape),
   });
   const closing = closer(handle);
   const info = Object.freeze(
@@ -151,10 +159,14 @@ function createModel(settings: Settings, native: NativeModel): Model {
       enumerable: true,
     }) as ModelInfo,
   );
+  const { name, limits } = info;
+  const usualTimeoutMs = limits.timeoutMs ?? 0;
+  const context = { handle, plan, name, usualTimeoutMs, isClosed: closing.started };
   return {
-    predict: predictor({ handle, plan, info, isClosed: closing.started }),
+    predict: predictor(context),
+    predictJson: jsonPredictor(context),
     info,
-    scale: scaler(native, info.name, closing.started),
+    scale: scaler(native, name, closing.started),
     stats: () => closing.last()?.stats ?? readStats(native.stats()),
     close: closing.close,
   };
@@ -228,99 +240,4 @@ function closer(handle: Handle) {
     last: () => last,
     close: () => (closed ??= close()),
   };
-}
-
-interface PredictContext {
-  readonly handle: Handle;
-  readonly plan: InputsPlan;
-  readonly info: ModelInfo;
-  readonly isClosed: () => boolean;
-}
-
-/** Makes predict() of one model. */
-function predictor({ handle, plan, info, isClosed }: PredictContext): Model['predict'] {
-  const usualTimeoutMs = info.limits.timeoutMs ?? 0;
-  const predict: Model['predict'] = (inputs, options) =>
-    new Promise<Record<string, Tensor>>((resolve, reject) => {
-      try {
-        if (isClosed()) throw closedError(info.name, 'predict');
-        let timeoutMs = usualTimeoutMs;
-        let signal: AbortSignal | undefined;
-        if (options !== undefined) {
-          checkPredictOptions(options);
-          timeoutMs = options.timeoutMs ?? usualTimeoutMs;
-          signal = options.signal;
-          if (signal?.aborted) throw abortedError(signal);
-        }
-        const data: NativeData[] = [];
-        const shapes: number[] = [];
-        readInputs(plan, inputs, data, shapes);
-        if (signal?.aborted) throw abortedError(signal); // by a getter of the inputs
-        submit({ handle, resolve, reject, signal, timer: undefined }, data, shapes, timeoutMs);
-      } catch (error) {
-        reject(atCallerOf(predict, toInferenceError(error, 'INFER_BAD_INPUT')));
-      }
-    }).then(undefined, rethrow);
-  return predict;
-}
-
-/**
- * Turns what the addon reported into an InferenceError. Making it here, in a reaction to the promise that the
- * caller awaits, lets V8 add the caller's frames ("at async ..."); a stack taken in every predict() would cost
- * several microseconds each, also when nothing fails.
- */
-function rethrow(reason: unknown): never {
-  if (reason instanceof InferenceError) throw reason;
-  throw atCallerOf(rethrow, toInferenceError(reason));
-}
-
-function closedError(name: string, call: 'predict' | 'scale'): InferenceError {
-  return new InferenceError(
-    'INFER_CLOSED',
-    `model ${quote(name)}: closed before this call of ${call}()`,
-  );
-}
-
-function abortedError(signal: AbortSignal): InferenceError {
-  const extra = { cause: signal.reason as unknown };
-  return new InferenceError('INFER_CANCELLED', 'option "signal": aborted before the call', extra);
-}
-
-function checkPredictOptions(options: unknown): asserts options is PredictOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw badOption('options: expected an object with "signal", "timeoutMs"', options);
-  }
-  for (const key of Object.keys(options)) {
-    if (key !== 'signal' && key !== 'timeoutMs') {
-      throw badOption('options: expected only "signal", "timeoutMs"', key);
-    }
-  }
-  const { signal, timeoutMs } = options as { signal?: unknown; timeoutMs?: unknown };
-  if (
-    timeoutMs !== undefined &&
-    !(typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= maxTimeoutMs)
-  ) {
-    throw badOption(
-      `option "timeoutMs": expected a number of milliseconds above 0 up to ${maxTimeoutMs}`,
-      timeoutMs,
-    );
-  }
-  if (signal !== undefined && !isAbortSignal(signal)) {
-    throw badOption('option "signal": expected an AbortSignal', signal);
-  }
-}
-
-/** By shape rather than by class, so that a signal of another realm or a polyfill serves as well. */
-function isAbortSignal(value: unknown): value is AbortSignal {
-  if (typeof value !== 'object' || value === null) return false;
-  const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>;
-  return (
-    typeof aborted === 'boolean' &&
-    typeof addEventListener === 'function' &&
-    typeof removeEventListener === 'function'
-  );
-}
-
-function badOption(expected: string, got: unknown): InferenceError {
-  return new InferenceError('INFER_BAD_INPUT', `${expected}, got ${describe(got)}`);
 }

@@ -34,6 +34,10 @@ export interface ModelStats {
   readonly queueSeconds: Histogram;
   /** Seconds of each run of a batch. */
   readonly runSeconds: Histogram;
+  /** Seconds that reading a body took, of requests by predictJson() that were answered. */
+  readonly parseSeconds: Histogram;
+  /** Seconds that writing the answers to those took. */
+  readonly formatSeconds: Histogram;
   /** Rows of each batch. */
   readonly batchRows: Histogram;
 }
@@ -60,6 +64,8 @@ export function readStats(native: NativeStats): ModelStats {
     hungRuns: native.hungRuns,
     queueSeconds: readHistogram(native.queueSeconds),
     runSeconds: readHistogram(native.runSeconds),
+    parseSeconds: readHistogram(native.parseSeconds),
+    formatSeconds: readHistogram(native.formatSeconds),
     batchRows: readHistogram(native.batchRows),
   };
 }

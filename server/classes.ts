@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Scores of one row -> the best classes with their names.
 import type { ModelInfo, Tensor } from '../lib/index.js';
-import { float32Text, numbersOf } from './tensor_text.js';
+import { float32Text, numbersOf } from './numbers.js';
 
 type Postprocess = NonNullable<ModelInfo['postprocess']>[string];
 

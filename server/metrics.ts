@@ -71,6 +71,18 @@ const modelMetrics: readonly ModelMetric[] = [
     read: stats => stats.runSeconds,
   },
   {
+    name: 'inference_parse_seconds',
+    type: 'histogram',
+    help: 'Time in which a JSON body became tensors.',
+    read: stats => stats.parseSeconds,
+  },
+  {
+    name: 'inference_format_seconds',
+    type: 'histogram',
+    help: 'Time in which outputs became a JSON answer.',
+    read: stats => stats.formatSeconds,
+  },
+  {
     name: 'inference_padded_rows_total',
     type: 'counter',
     help: 'Rows of padding in all runs, for the sizes that a model was compiled for.',

@@ -12,6 +12,6 @@ export function jsonReply(status: number, value: object): HttpReply {
 }
 
 /** JSON text that is ready. */
-export function textReply(contentType: string, body: string): HttpReply {
+export function textReply(contentType: string, body: string | Buffer): HttpReply {
   return { status: 200, contentType, body };
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What http.ts, app.ts and the protocols hand each other: requests, replies, routes, JSON forms. Types only.
-import type { ErrorCode, ModelInfo, Tensor, TensorData } from '../lib/index.js';
+// What http.ts, app.ts and the protocols hand each other: requests, replies, routes. Types only.
+import type { ErrorCode } from '../lib/index.js';
 import type { Config } from './config.js';
 import type { Decode } from './decode/index.js';
 import type { Log } from './log.js';
@@ -162,34 +162,6 @@ export interface LoopDelay {
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
-}
-
-/** What `predict()` of the library takes. */
-export type Inputs = Record<
-  string,
-  { readonly shape: readonly number[]; readonly data: TensorData }
->;
-export type Outputs = Readonly<Record<string, Tensor>>;
-
-/** One way to write tensors as a JSON body, together with the way its answers are written. */
-export interface JsonForm {
-  /** How messages describe a body of this form. */
-  readonly expected: string;
-  readonly matches: (body: unknown) => boolean;
-  /**
-   * @param body       parsed JSON for which matches() is true.
-   * @param sizeBytes  of the text it was parsed from; no tensor in it has more elements than that.
-   * @throws           INFER_BAD_INPUT with the JSON path of the first thing that is wrong.
-   */
-  readonly read: (body: unknown, model: ModelInfo, sizeBytes: number) => FormRequest;
-}
-
-export interface FormRequest {
-  readonly inputs: Inputs;
-  /** The outputs that the answer holds, by name. */
-  readonly answered: readonly string[];
-  /** @throws  INFER_BAD_INPUT when this form cannot carry the outputs. */
-  readonly write: (outputs: Outputs) => string;
 }
 
 /** A status and the name that a protocol gives to a code of the library. */

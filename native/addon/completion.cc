@@ -17,6 +17,7 @@
 
 #include "native/addon/convert.h"
 #include "native/addon/js_error.h"
+#include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/base/log.h"
 #include "native/base/request.h"
@@ -40,14 +41,36 @@ bool guarded(Napi::Env env, Body&& body) {
 }
 
 // An answer that JS cannot hold (a string or an array too long for it) fails its own request only.
-Napi::Value resultOf(Napi::Env env, const Result<Outputs>& result) {
+Napi::Value resultOf(Napi::Env env, Reply& reply) {
   try {
-    return toJs(env, result);
+    if (reply.result.ok() && reply.encoded) {
+      return textToJs(env, std::move(reply.encoded->text));
+    }
+    return toJs(env, reply.result);
   } catch (const Napi::Error& error) {
     return errorRecord(
         env, {ErrorCode::kInternal, "the answer cannot be handed to JavaScript: " + error.Message(),
               "answer-too-large"});
   }
+}
+
+// Four numbers for each reply, in nanoseconds; undefined when nobody asked.
+Napi::Value timesOf(Napi::Env env, const std::vector<Reply>& replies) {
+  const auto asked = [](const Reply& reply) { return reply.encoded && reply.encoded->timed; };
+  if (std::ranges::none_of(replies, asked)) {
+    return env.Undefined();
+  }
+  auto times = Napi::Float64Array::New(env, replies.size() * 4);
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    if (asked(replies[i])) {
+      const auto [parse, queue, run, format] = replies[i].encoded->times;
+      std::size_t at = i * 4;
+      for (const TimeNs time : {parse, queue, run, format}) {
+        times[at++] = static_cast<double>(time);
+      }
+    }
+  }
+  return times;
 }
 
 }  // namespace
@@ -181,15 +204,15 @@ void Completion::drain(Napi::Env env) {
   }
 }
 
-void Completion::resolve(Napi::Env env, const std::vector<Reply>& replies) {
+void Completion::resolve(Napi::Env env, std::vector<Reply>& replies) {
   const Napi::Array ids = Napi::Array::New(env, replies.size());
   const Napi::Array results = Napi::Array::New(env, replies.size());
   for (std::size_t i = 0; i < replies.size(); ++i) {
     const auto at = static_cast<std::uint32_t>(i);
     ids.Set(at, static_cast<double>(replies[i].id));
-    results.Set(at, resultOf(env, replies[i].result));
+    results.Set(at, resultOf(env, replies[i]));
   }
-  completed_.Call({ids, results});
+  completed_.Call({ids, results, timesOf(env, replies)});
 }
 
 void Completion::report(Napi::Env env, const std::vector<LogLine>& lines) {

@@ -18,8 +18,8 @@ namespace infer::addon {
 
 class Completion final : public ReplyChannel, public LogListener {
  public:
-  // `completed(ids, results)` and `log(lines)` are called on the JS thread. After each call of
-  // completed() its receiver has to call handOver() in a later turn of the event loop: until one
+  // `completed(ids, results, times)` and `log(lines)` are called on the JS thread. After each call
+  // of completed() its receiver has to call handOver() in a later turn of the event loop: until one
   // finds nothing, nobody is woken. The completion starts unreferenced: it does not keep the
   // process alive.
   Completion(Napi::Env env, Napi::Function completed, Napi::Function log);
@@ -49,7 +49,7 @@ class Completion final : public ReplyChannel, public LogListener {
 
   static void onSignal(napi_env env, napi_value callback, void* context, void* data);
   void drain(Napi::Env env);
-  void resolve(Napi::Env env, const std::vector<Reply>& replies);
+  void resolve(Napi::Env env, std::vector<Reply>& replies);
   void report(Napi::Env env, const std::vector<LogLine>& lines);
   // Called with mutex_ held, so that close() cannot pull the function away meanwhile: Node frees it
   // when the environment ends, whoever still holds it.

@@ -37,6 +37,8 @@ LoadSpec toLoadSpec(const Napi::Object& request, std::string& engine);
 
 // [data0, shape0, data1, shape1, ...], or { code, message, detail, retryAfterMs } of an error.
 Napi::Value toJs(Napi::Env env, const Result<Outputs>& result);
+// A string for a short text of ASCII, which costs JS less than a buffer; else a Uint8Array.
+Napi::Value textToJs(Napi::Env env, std::string text);
 Napi::Value toJs(Napi::Env env, const Signature& signature);
 Napi::Value toJs(Napi::Env env, const Metrics& metrics);
 Napi::Value toJs(Napi::Env env, const EngineReport& report);

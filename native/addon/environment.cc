@@ -5,15 +5,18 @@
 #include <napi.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "native/addon/completion.h"
 #include "native/addon/js_error.h"
+#include "native/addon/json_call.h"
 #include "native/addon/model_wrap.h"
 #include "native/base/affinity.h"
 #include "native/base/clock.h"
@@ -22,6 +25,7 @@
 #include "native/base/log.h"
 #include "native/base/request.h"
 #include "native/scheduler/admission.h"
+#include "native/scheduler/loader.h"
 #include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/scheduler.h"
@@ -55,6 +59,19 @@ std::shared_ptr<Scheduler> processScheduler() {
     shared = scheduler;
   }
   return scheduler;
+}
+
+// As many as there are lanes: reading keeps them fed.
+std::shared_ptr<Loader> processReaders(const CpuBudget& budget) {
+  static std::mutex mutex;
+  static std::weak_ptr<Loader> shared;  // guarded by mutex
+  const std::lock_guard lock(mutex);
+  auto readers = shared.lock();
+  if (!readers) {
+    readers = std::make_shared<Loader>(static_cast<std::size_t>(std::max(budget.lanes, 1)));
+    shared = readers;
+  }
+  return readers;
 }
 
 }  // namespace
@@ -127,11 +144,14 @@ void Environment::requireRoom(Napi::Env env, ModelWrap* model) {
   const Limits& limits = served.queue.limits();
   Load load = served.queue.waiting();
   load += stagedLoad_;
+  load += readingOf(served);
   if (!isFull(load, limits)) {
     return;  // counting what is staged for other models too only hands over a little earlier
   }
   flush();
-  if (isFull(served.queue.waiting(), limits)) {
+  load = served.queue.waiting();
+  load += readingOf(served);
+  if (isFull(load, limits)) {
     const Error full = served.queue.full();
     served.metrics.failed(full.code);
     throw toJsError(env, full);
@@ -166,9 +186,74 @@ void Environment::flush(Scheduler::Where where) {
   }
 }
 
+void Environment::readLater(LargeBody body) {
+  if (!readers_) {
+    readers_ = processReaders(scheduler().budget());
+  }
+  const std::uint64_t id = body.call.id;
+  // Shared only because std::function copies what it holds.
+  const auto shared = std::make_shared<LargeBody>(std::move(body));
+  Loader::Job job = [shared, completion = completion_] {
+    const auto read = std::make_shared<Result<std::unique_ptr<Request>>>(
+        readJsonRequest(*shared->model, shared->schema, shared->bytes, shared->call));
+    completion->post([id = shared->call.id, model = shared->model, read](Napi::Env js) {
+      of(js).finishReading(js, id, model, std::move(*read));
+    });
+  };
+  completion_->expect(1);
+  reading_.emplace(id, Reading{shared->model.get(), shared->bytes.size()});
+  if (!readers_->run(job).ok()) {
+    job();  // no thread for it: then here
+  }
+}
+
+void Environment::finishReading(Napi::Env env, std::uint64_t id,
+                                const std::shared_ptr<ServedModel>& model,
+                                Result<std::unique_ptr<Request>> read) {
+  if (reading_.erase(id) == 0) {
+    return;  // cancelled, and answered
+  }
+  if (!read.ok()) {
+    std::vector<Reply> replies;
+    replies.push_back({.id = id, .result = std::move(read).error(), .encoded = nullptr});
+    completion(env)->deliver(std::move(replies));
+    return;
+  }
+  Requests one;
+  one.push_back(std::move(read).value());
+  one.back()->channel = completion(env);
+  scheduler().submit(*model, std::move(one));
+}
+
+void Environment::cancelReading(std::span<const std::uint64_t> ids, const Error& error) {
+  std::vector<Reply> replies;
+  for (const std::uint64_t id : ids) {
+    if (reading_.empty()) {
+      break;
+    }
+    if (reading_.erase(id) > 0) {
+      replies.push_back({.id = id, .result = error, .encoded = nullptr});
+    }
+  }
+  if (!replies.empty()) {
+    completion_->deliver(std::move(replies));
+  }
+}
+
+Load Environment::readingOf(const ServedModel& model) const {
+  Load load;
+  for (const auto& [id, reading] : reading_) {
+    if (reading.model == &model) {
+      load += {.requests = 1, .rows = 1, .bytes = reading.bytes};
+    }
+  }
+  return load;
+}
+
 void Environment::onEnd(void* self) {
   auto& environment = *static_cast<Environment*>(self);
   environment.staged_.clear();
+  environment.reading_.clear();
   environment.ended_ = true;
   if (environment.completion_) {
     environment.completion_->close();
@@ -182,8 +267,9 @@ void Environment::onEnd(void* self) {
   environment.modelConstructor.Reset();
   environment.promiseConstructor_.Reset();
   environment.promised_.clear();
-  // The last environment joins the lanes here: nothing runs once the process starts to take itself
-  // apart.
+  // The last environment joins the lanes and readers here: nothing runs once the process starts to
+  // take itself apart.
+  environment.readers_.reset();
   environment.scheduler_.reset();
 }
 

@@ -6,20 +6,36 @@
 
 #include <napi.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "native/addon/completion.h"
+#include "native/addon/json_call.h"
+#include "native/base/error.h"
 #include "native/base/request.h"
+#include "native/codec/schema.h"
 #include "native/scheduler/admission.h"
+#include "native/scheduler/loader.h"
 #include "native/scheduler/scheduler.h"
+#include "native/scheduler/served_model.h"
 
 namespace infer::addon {
 
 class ModelWrap;
+
+// A JSON body that is too large to be read on the JS thread. The bytes are a copy.
+struct LargeBody {
+  std::shared_ptr<ServedModel> model;
+  std::shared_ptr<const codec::Schema> schema;
+  std::string bytes;
+  JsonCall call;
+};
 
 class Environment {
  public:
@@ -55,6 +71,11 @@ class Environment {
   void stage(ModelWrap* model, std::unique_ptr<Request> request);
   void flush(Scheduler::Where where = Scheduler::Where::kLane);
 
+  // Reads a body on another thread and then submits the request, or answers it with what was wrong.
+  void readLater(LargeBody body);
+  // Answers those of `ids` whose bodies are being read.
+  void cancelReading(std::span<const std::uint64_t> ids, const Error& error);
+
   Napi::FunctionReference modelConstructor;
   std::unordered_set<ModelWrap*> models;  // open ones; each removes itself
 
@@ -67,14 +88,23 @@ class Environment {
     Napi::FunctionReference resolve;
     Napi::FunctionReference reject;
   };
+  struct Reading {
+    const ServedModel* model;
+    std::size_t bytes;
+  };
+  void finishReading(Napi::Env env, std::uint64_t id, const std::shared_ptr<ServedModel>& model,
+                     Result<std::unique_ptr<Request>> read);
+  Load readingOf(const ServedModel& model) const;
   static void keepSettlers(const Napi::CallbackInfo& info);
   Settlers take(std::uint64_t id);
   static void onEnd(void* self);
 
   std::shared_ptr<Scheduler> scheduler_;    // shared with the other environments
+  std::shared_ptr<Loader> readers_;         // of large bodies; shared with the other environments
   std::shared_ptr<Completion> completion_;  // shared with the requests in flight
   std::vector<Staged> staged_;
-  Load stagedLoad_;  // sum over staged_
+  Load stagedLoad_;                                     // sum over staged_
+  std::unordered_map<std::uint64_t, Reading> reading_;  // by the id of the request
   bool ended_ = false;
   Napi::FunctionReference promiseConstructor_;
   std::unordered_map<std::uint64_t, Settlers> promised_;  // pending ones, by id

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "native/addon/convert.h"
 #include "native/addon/environment.h"
 #include "native/addon/js_error.h"
+#include "native/addon/json_call.h"
 #include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/base/request.h"
@@ -65,12 +67,21 @@ Result<std::unique_ptr<Request>> readRequest(const ServedModel& model, const Nap
   return request;
 }
 
+// 0 is no deadline.
+TimeNs deadlineOf(const Napi::Value& fromNowMs) {
+  const double ms = fromNowMs.As<Napi::Number>().DoubleValue();
+  return ms > 0 ? SteadyClock().now() + static_cast<TimeNs>(ms * static_cast<double>(kMillisecond))
+                : kNever;
+}
+
 }  // namespace
 
 Napi::Function ModelWrap::define(Napi::Env env) {
   return DefineClass(
       env, "NativeModel",
       {InstanceMethod<&ModelWrap::submit>("submit"), InstanceMethod<&ModelWrap::cancel>("cancel"),
+       InstanceMethod<&ModelWrap::describe>("describe"),
+       InstanceMethod<&ModelWrap::submitJson>("submitJson"),
        InstanceMethod<&ModelWrap::info>("info"), InstanceMethod<&ModelWrap::lanes>("lanes"),
        InstanceMethod<&ModelWrap::stats>("stats"), InstanceMethod<&ModelWrap::scale>("scale"),
        InstanceMethod<&ModelWrap::close>("close")});
@@ -121,11 +132,43 @@ Napi::Value ModelWrap::submit(const Napi::CallbackInfo& info) {
     requireOpen(env);
     request->id = static_cast<std::uint64_t>(info[0].As<Napi::Number>().Int64Value());
     request->channel = environment_->completion(env);
-    const double deadlineMs = info[3].As<Napi::Number>().DoubleValue();
-    if (deadlineMs > 0) {
-      request->deadline =
-          SteadyClock().now() + static_cast<TimeNs>(deadlineMs * static_cast<double>(kMillisecond));
+    request->deadline = deadlineOf(info[3]);
+    environment_->stage(this, std::move(request));
+    return env.Undefined();
+  });
+}
+
+// describe(description): what submitJson() takes; see lib/binding.ts.
+Napi::Value ModelWrap::describe(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return atEntry(env, [&]() -> Napi::Value {
+    requireOpen(env);
+    schema_ = toSchema(*handle_, info[0].As<Napi::Object>());
+    return env.Undefined();
+  });
+}
+
+// submitJson(id, body, deadlineMs, maxResponseBytes, forms, timed): see lib/binding.ts.
+Napi::Value ModelWrap::submitJson(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return atEntry(env, [&]() -> Napi::Value {
+    requireOpen(env);
+    environment_->requireRoom(env, this);
+    const std::string_view body = orThrow(env, bytesOf(info[1]));
+    const JsonCall call{
+        .id = static_cast<std::uint64_t>(info[0].As<Napi::Number>().Int64Value()),
+        .deadline = deadlineOf(info[2]),
+        .timed = info[5].As<Napi::Boolean>().Value(),
+        .options = {.forms = info[4].As<Napi::Number>().Uint32Value(),
+                    .maxResponseBytes =
+                        static_cast<std::size_t>(info[3].As<Napi::Number>().Int64Value())},
+    };
+    if (body.size() > kMostReadHere) {
+      environment_->readLater({handle_.model(), schema_, std::string(body), call});
+      return env.Undefined();
     }
+    auto request = orThrow(env, readJsonRequest(*handle_, schema_, body, call));
+    request->channel = environment_->completion(env);
     environment_->stage(this, std::move(request));
     return env.Undefined();
   });
@@ -148,6 +191,7 @@ Napi::Value ModelWrap::cancel(const Napi::CallbackInfo& info) {
             ? Error{ErrorCode::kDeadline, "the deadline passed before the answer was ready", {}}
             : Error{ErrorCode::kCancelled, "the request was cancelled", {}};
     environment_->flush();
+    environment_->cancelReading(ids, error);
     environment_->scheduler().cancel(*handle_, environment_->completion(env), std::move(ids),
                                      error);
     return env.Undefined();

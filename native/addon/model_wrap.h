@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The handle of a loaded model that JS sees: submit, cancel, info, lanes, stats,
-// scale, close.
+// The handle of a loaded model that JS sees: submit, describe, submitJson, cancel, info, lanes,
+// stats, scale, close.
 // Threads: js, of the environment that loaded it. Collected without close(), it gives its share
 // back.
 #pragma once
 
 #include <napi.h>
 
+#include <memory>
+
 #include "native/base/request.h"
+#include "native/codec/schema.h"
 #include "native/scheduler/scheduler.h"
 #include "native/scheduler/served_model.h"
 
@@ -31,6 +34,8 @@ class ModelWrap final : public Napi::ObjectWrap<ModelWrap> {
 
  private:
   Napi::Value submit(const Napi::CallbackInfo& info);
+  Napi::Value describe(const Napi::CallbackInfo& info);
+  Napi::Value submitJson(const Napi::CallbackInfo& info);
   Napi::Value cancel(const Napi::CallbackInfo& info);
   Napi::Value info(const Napi::CallbackInfo& info);
   Napi::Value lanes(const Napi::CallbackInfo& info);
@@ -39,8 +44,9 @@ class ModelWrap final : public Napi::ObjectWrap<ModelWrap> {
   Napi::Value close(const Napi::CallbackInfo& info);
   void requireOpen(Napi::Env env) const;
 
-  ModelHandle handle_;                  // empty once closed
-  Environment* environment_ = nullptr;  // null once closed or ended
+  ModelHandle handle_;                           // empty once closed
+  std::shared_ptr<const codec::Schema> schema_;  // null before describe()
+  Environment* environment_ = nullptr;           // null once closed or ended
 };
 
 }  // namespace infer::addon

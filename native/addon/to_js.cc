@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "native/addon/convert.h"
@@ -22,6 +23,7 @@
 #include "native/base/request.h"
 #include "native/base/tensor.h"
 #include "native/base/topology.h"
+#include "native/codec/utf8.h"
 #include "native/engine/registry.h"
 #include "native/scheduler/batch.h"
 
@@ -207,6 +209,21 @@ Napi::Value toJs(Napi::Env env, const Result<Outputs>& result) {
   }
 }
 
+Napi::Value textToJs(Napi::Env env, std::string text) {
+  constexpr std::size_t kLongestString = 16'384;
+  napi_value value = nullptr;
+  if (text.size() <= kLongestString && codec::isAscii(text)) {
+    checked(env, napi_create_string_latin1(env, text.data(), text.size(), &value));
+    return {env, value};
+  }
+  const auto owner = std::make_shared<std::string>(std::move(text));
+  auto* const data = reinterpret_cast<std::byte*>(owner->data());
+  const Bytes bytes = Bytes::adopt(owner, data, owner->size());
+  checked(env, napi_create_typedarray(env, napi_uint8_array, bytes.size(), arrayBuffer(env, bytes),
+                                      0, &value));
+  return {env, value};
+}
+
 Napi::Value toJs(Napi::Env env, const Signature& signature) {
   const Napi::Object out = Napi::Object::New(env);
   out.Set("inputs", specs(env, signature.inputs));
@@ -229,6 +246,8 @@ Napi::Value toJs(Napi::Env env, const Metrics& metrics) {
   out.Set("paddedRows", static_cast<double>(metrics.paddedRowCount()));
   out.Set("queueSeconds", histogram(env, metrics.queueTime(), kNanosecondsPerSecond));
   out.Set("runSeconds", histogram(env, metrics.runTime(), kNanosecondsPerSecond));
+  out.Set("parseSeconds", histogram(env, metrics.parseTime(), kNanosecondsPerSecond));
+  out.Set("formatSeconds", histogram(env, metrics.formatTime(), kNanosecondsPerSecond));
   out.Set("batchRows", histogram(env, metrics.batchRows(), 1));
   return out;
 }

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Encoded image -> the elements of an image input, through sharp with every limit it has.
 import sharp, { type Sharp } from 'sharp';
-import type { ImageSpec, ModelInfo, TensorSpec } from '../../lib/index.js';
+import type { ImageSpec, ModelInfo, TensorData, TensorSpec } from '../../lib/index.js';
 import { InferenceError } from '../../lib/index.js';
 import { badInput, specText } from './describe.js';
-import type { JsonTensor } from './tensor.js';
+
+/** The elements of an image input. */
+export interface ImageTensor {
+  readonly shape: readonly number[];
+  readonly data: TensorData;
+}
 
 /** Where an image is wanted: the input, what its pixels become, and how messages call its bytes. */
 export interface ImageTarget {
@@ -19,7 +24,7 @@ export interface ImageTarget {
  *               Transparency lies on black; EXIF orientation is applied; 16-bit channels are cut to 8.
  * @throws       INFER_BAD_INPUT for what is none of these, damaged, truncated or has too many pixels.
  */
-export type DecodeImage = (bytes: Buffer, target: ImageTarget) => Promise<JsonTensor>;
+export type DecodeImage = (bytes: Buffer, target: ImageTarget) => Promise<ImageTensor>;
 
 // libvips knows many more; what is not here cannot be reached by a body that lies about its type.
 const loaders = ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Heif', 'Tiff'].map(
@@ -58,7 +63,7 @@ async function decodeImage(
   bytes: Buffer,
   { spec, image, where }: ImageTarget,
   maxPixels: number,
-): Promise<JsonTensor> {
+): Promise<ImageTensor> {
   const shape = shapeOf(spec, image);
   if (!looksLikeImage(bytes)) {
     const got = bytes.length === 0 ? 'no bytes' : 'bytes of another kind';

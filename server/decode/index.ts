@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Content type -> decoder: what a body holds, as a JSON value or as tensors.
+// Content type -> decoder: what a body holds, as the bytes of a JSON text or as tensors.
 import { availableParallelism } from 'node:os';
 import type { ModelInfo, TensorSpec } from '../../lib/index.js';
 import { badInput, quote, quoteAll } from './describe.js';
-import { createImageDecoder, type DecodeImage, looksLikeImage } from './image.js';
-import { parseJson } from './json.js';
+import { createImageDecoder, type DecodeImage, type ImageTensor, looksLikeImage } from './image.js';
 import { type Part, readParts } from './multipart.js';
-import type { JsonTensor } from './tensor.js';
 import { createTurns, type TakeTurn } from './turns.js';
 
 export interface EncodedBody {
@@ -19,10 +17,10 @@ export interface EncodedBody {
 }
 
 export type Decoded =
-  | { readonly kind: 'json'; readonly value: unknown; readonly sizeBytes: number }
+  | { readonly kind: 'json'; readonly bytes: Buffer }
   | {
       readonly kind: 'tensors';
-      readonly tensors: Readonly<Record<string, JsonTensor>>;
+      readonly tensors: Readonly<Record<string, ImageTensor>>;
       /** The deadline by `limits.timeoutMs`, on the clock of performance.now(); Infinity for none. */
       readonly endsMs: number;
     }
@@ -59,7 +57,7 @@ const json: Decoder = {
     type === 'application/json' ||
     type.endsWith('+json') ||
     (type === '' && !(imageInputs(info).length > 0 && looksLikeImage(bytes))),
-  decode: ({ bytes }) => ({ kind: 'json', value: parseJson(bytes), sizeBytes: bytes.length }),
+  decode: ({ bytes }) => ({ kind: 'json', bytes }),
 };
 
 const image: Decoder = {
@@ -154,7 +152,7 @@ interface ImagePart {
 async function imagesToTensors(job: Job, images: readonly ImagePart[]): Promise<Decoded> {
   const endsMs = performance.now() + (job.info.limits.timeoutMs ?? Number.POSITIVE_INFINITY);
   const claim = { signal: job.encoded.signal, endsMs };
-  const entries = images.map(async ({ spec, bytes, where }): Promise<[string, JsonTensor]> => {
+  const entries = images.map(async ({ spec, bytes, where }): Promise<[string, ImageTensor]> => {
     const target = job.info.preprocess?.[spec.name];
     if (target === undefined) throw new Error(`input ${quote(spec.name)}: lost its preprocessing`);
     const decode = () => job.decodeImage(bytes, { spec, image: target.image, where });

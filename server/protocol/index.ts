@@ -4,10 +4,8 @@ import type { ErrorStyle, Protocol } from '../route.js';
 import { errors } from './mms/errors.js';
 import { mms } from './mms/routes.js';
 import { ops } from './ops/routes.js';
-import { v2Form } from './v2/codec.js';
 
-/** The predictions route of mms also takes tensors in the form of V2 and answers in kind. */
-export const protocols: readonly Protocol[] = [mms([v2Form]), ops(errors)];
+export const protocols: readonly Protocol[] = [mms, ops(errors)];
 
 /** What a request gets that no route takes, or that breaks the rules of HTTP. */
 export const defaultErrors: ErrorStyle = errors;

@@ -62,7 +62,13 @@ t.test('requests, rows and batches are counted', async t => {
   t.equal(stats.batchRows.count, stats.batches);
   t.equal(stats.batchRows.sum, rows);
   t.ok(stats.runSeconds.sum > 0 && stats.runSeconds.sum < 60, 'seconds');
-  for (const name of ['queueSeconds', 'runSeconds', 'batchRows'] as const) {
+  for (const name of [
+    'queueSeconds',
+    'runSeconds',
+    'parseSeconds',
+    'formatSeconds',
+    'batchRows',
+  ] as const) {
     checkHistogram(t, name, stats[name]);
   }
 });

@@ -220,6 +220,8 @@ t.test('metrics are valid Prometheus text', async t => {
     'queue_depth',
     'queue_seconds_sum',
     'run_seconds_count',
+    'parse_seconds_count',
+    'format_seconds_count',
     'batch_rows_bucket',
     'event_loop_delay_seconds',
     'process_resident_memory_bytes',

@@ -25,3 +25,9 @@ function doubleQuoted(text: string): string {
     return `"${escaped}"`;
   });
 }
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the management API is asked for: named parameters from a query string or from a JSON body.
 import { badInput, describe } from '../../decode/describe.js';
-import { isObject } from '../../decode/object.js';
-import { parseLoosely } from './loose_json.js';
+import { isObject, parseLoosely } from './loose_json.js';
 
 /**
  * Named values as MMS reads them: of several the first counts, a number that does not parse is as if it were absent,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Multi Model Server API: health, predictions, and what the management port tells about models.
 import { scoresName, topClassesText } from '../../classes.js';
-import { badInput, describe } from '../../decode/describe.js';
 import type { Decoded } from '../../decode/index.js';
 import { late } from '../../decode/turns.js';
 import { jsonReply, textReply } from '../../reply.js';
@@ -9,32 +8,25 @@ import type {
   Handler,
   HttpReply,
   HttpRequest,
-  JsonForm,
-  Outputs,
   Protocol,
   Route,
   ServerContext,
 } from '../../route.js';
 import type { Served } from '../../shelf.js';
-import { textBytes } from '../../tensor_text.js';
 import { errors } from './errors.js';
-import { arrayForm, instancesForm } from './forms.js';
 import { lead, variantHeader } from './lead.js';
 import { managementRoutes } from './management.js';
 
 const json = 'application/json';
 
-/** @param guests  forms of other protocols that the predictions route takes as well. */
-export function mms(guests: readonly JsonForm[]): Protocol {
-  const forms = [...guests, instancesForm, arrayForm];
-  return { name: 'mms', errors, routes: server => routesOf(server, forms) };
-}
+/** The predictions route also takes tensors in the form of V2, and answers in kind. */
+export const mms: Protocol = { name: 'mms', errors, routes: routesOf };
 
-function routesOf(server: ServerContext, forms: readonly JsonForm[]): Route[] {
+function routesOf(server: ServerContext): Route[] {
   const { maxResponseBytes } = server.config;
   const handle: Handler = (request, params) => {
     const { served, variant } = lead(server, request, params);
-    const reply = held(served, predict(server, { request, served, forms, maxResponseBytes }));
+    const reply = held(served, predict(server, { request, served, maxResponseBytes }));
     return variant === '' ? reply : told(reply, variant);
   };
   const path = '/predictions/{model}';
@@ -71,7 +63,6 @@ function held(
 interface Prediction {
   readonly request: HttpRequest;
   readonly served: Served;
-  readonly forms: readonly JsonForm[];
   readonly maxResponseBytes: number;
 }
 
@@ -90,27 +81,12 @@ function run(decoded: Decoded, prediction: Prediction): HttpReply | Promise<Http
 
 /** Awaits rather than chains: the one hot path of the server. */
 async function answerInKind(
-  { value, sizeBytes }: Extract<Decoded, { kind: 'json' }>,
-  { request, served, forms, maxResponseBytes }: Prediction,
+  { bytes }: Extract<Decoded, { kind: 'json' }>,
+  { request, served, maxResponseBytes }: Prediction,
 ): Promise<HttpReply> {
-  const { model } = served;
-  const form = forms.find(({ matches }) => matches(value));
-  if (form === undefined) {
-    throw badInput('body', forms.map(({ expected }) => expected).join(' or '), describe(value));
-  }
-  const { inputs, answered, write } = form.read(value, model.info, sizeBytes);
-  const outputs = await model.predict(inputs, { signal: request.signal });
-  checkSize(outputs, answered, maxResponseBytes);
-  return textReply(json, write(outputs));
-}
-
-/** Writing more would block the event loop for long, or end in a string longer than V8 has. */
-function checkSize(outputs: Outputs, names: readonly string[], maxBytes: number): void {
-  let bytes = 0;
-  for (const name of names) bytes += textBytes(outputs[name]);
-  if (bytes <= maxBytes) return;
-  const expected = `rows whose answer has at most ${maxBytes} bytes (maxResponseBytes)`;
-  throw badInput('body', expected, `rows whose answer has about ${bytes}`);
+  const options = { signal: request.signal, maxResponseBytes };
+  const { body } = await served.model.predictJson(bytes, options);
+  return textReply(json, body);
 }
 
 async function classify(

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A/B: how the traffic of a model is shared out among its versions, set while it serves.
 import { badInput, describe, quote } from '../../decode/describe.js';
-import { isObject } from '../../decode/object.js';
 import { jsonReply } from '../../reply.js';
 import type { HttpReply, Route, ServerContext } from '../../route.js';
 import type { Traffic, Variant } from '../../traffic.js';
 import { requireKnown } from './known.js';
-import { parseLoosely } from './loose_json.js';
+import { isObject, parseLoosely } from './loose_json.js';
 
 const listener = 'management';
 const path = '/models/{model}/traffic';

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// predict() and predictJson() of one model: what they take, and how it becomes a request.
+import { type Handle, type JsonAnswer, submit } from './environment.js';
+import { atCallerOf, describe, InferenceError, quote, toInferenceError } from './errors.js';
+import { type Inputs, type InputsPlan, type NativeData, readInputs } from './inputs.js';
+import { maxTimeoutMs } from './options.js';
+import { arrayTag, type Tensor } from './tensor.js';
+
+/** What a call of predict() may ask for. */
+export interface PredictOptions {
+  /** Aborting it takes the request out of the queue, or abandons its run: INFER_CANCELLED. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds from the call to INFER_DEADLINE, above 0; overrides `limits.timeoutMs`. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** The forms of a JSON body, by the bit that stands for each in the addon. */
+const jsonForms = ['v2', 'instances', 'array'] as const;
+
+/**
+ * `v2`: `{"inputs": [...]}` of the Open Inference Protocol; `instances`: `{"instances": [row, ...]}`; `array`: the only
+ * input as a nested array.
+ */
+export type JsonForm = (typeof jsonForms)[number];
+
+/** What a call of predictJson() may ask for. */
+export interface JsonOptions extends PredictOptions {
+  /** The forms that are taken; all of them by default. */
+  readonly forms?: readonly JsonForm[] | undefined;
+  /** About the most bytes of the answer: more is INFER_BAD_INPUT. No limit by default. */
+  readonly maxResponseBytes?: number | undefined;
+  /** Whether the answer says where the time went. */
+  readonly timing?: boolean | undefined;
+}
+
+export type Predict = (inputs: Inputs, options?: PredictOptions) => Promise<Record<string, Tensor>>;
+export type PredictJson = (body: Uint8Array, options?: JsonOptions) => Promise<JsonAnswer>;
+
+/** A model as its predictions see it. */
+export interface PredictContext {
+  readonly handle: Handle;
+  readonly plan: InputsPlan;
+  readonly name: string;
+  /** 0 for none. */
+  readonly usualTimeoutMs: number;
+  readonly isClosed: () => boolean;
+}
+
+/** Makes predict() of one model. */
+export function predictor(context: PredictContext): Predict {
+  const { handle, plan, name, usualTimeoutMs, isClosed } = context;
+  const predict: Predict = (inputs, options) =>
+    new Promise<Record<string, Tensor>>((resolve, reject) => {
+      try {
+        if (isClosed()) throw closedError(name, 'predict');
+        let timeoutMs = usualTimeoutMs;
+        let signal: AbortSignal | undefined;
+        if (options !== undefined) {
+          checkOptions<PredictOptions>(options, predictKeys);
+          timeoutMs = options.timeoutMs ?? usualTimeoutMs;
+          signal = options.signal;
+        }
+        const data: NativeData[] = [];
+        const shapes: number[] = [];
+        readInputs(plan, inputs, data, shapes);
+        if (signal?.aborted) throw abortedError(signal); // by a getter of the inputs
+        const entry = {
+          kind: 'tensors',
+          handle,
+          resolve,
+          reject,
+          signal,
+          timer: undefined,
+        } as const;
+        submit(entry, timeoutMs, (native, id) => native.submit(id, data, shapes, timeoutMs));
+      } catch (error) {
+        reject(atCallerOf(predict, toInferenceError(error, 'INFER_BAD_INPUT')));
+      }
+    }).then(undefined, rethrow);
+  return predict;
+}
+
+/** Makes predictJson() of one model. */
+export function jsonPredictor(context: PredictContext): PredictJson {
+  const { handle, name, usualTimeoutMs, isClosed } = context;
+  const predictJson: PredictJson = (body, options = {}) =>
+    new Promise<JsonAnswer>((resolve, reject) => {
+      try {
+        if (isClosed()) throw closedError(name, 'predictJson');
+        checkOptions<JsonOptions>(options, jsonKeys);
+        const { signal, timeoutMs = usualTimeoutMs, timing: timed = false } = options;
+        const { forms, maxBytes } = readJsonOptions(options);
+        if (arrayTag(body) !== 'Uint8Array') throw badOption('body: expected a Uint8Array', body);
+        const entry = {
+          kind: 'json',
+          timed,
+          handle,
+          resolve,
+          reject,
+          signal,
+          timer: undefined,
+        } as const;
+        submit(entry, timeoutMs, (native, id) =>
+          native.submitJson(id, body, timeoutMs, maxBytes, forms, timed),
+        );
+      } catch (error) {
+        reject(atCallerOf(predictJson, toInferenceError(error, 'INFER_BAD_INPUT')));
+      }
+    }).then(undefined, rethrow);
+  return predictJson;
+}
+
+/**
+ * Turns what the addon reported into an InferenceError. Making it here, in a reaction to the promise that the
+ * caller awaits, lets V8 add the caller's frames ("at async ..."); a stack taken in every predict() would cost
+ * several microseconds each, also when nothing fails.
+ */
+function rethrow(reason: unknown): never {
+  if (reason instanceof InferenceError) throw reason;
+  throw atCallerOf(rethrow, toInferenceError(reason));
+}
+
+/** Of a call that came after close(). */
+export function closedError(name: string, call: string): InferenceError {
+  return new InferenceError(
+    'INFER_CLOSED',
+    `model ${quote(name)}: closed before this call of ${call}()`,
+  );
+}
+
+function abortedError(signal: AbortSignal): InferenceError {
+  const extra = { cause: signal.reason as unknown };
+  return new InferenceError('INFER_CANCELLED', 'option "signal": aborted before the call', extra);
+}
+
+const predictKeys = ['signal', 'timeoutMs'];
+const jsonKeys = [...predictKeys, 'forms', 'maxResponseBytes', 'timing'];
+
+/** What both calls take, and that there is nothing else; a signal that is aborted already is thrown. */
+function checkOptions<T extends PredictOptions>(
+  options: unknown,
+  keys: readonly string[],
+): asserts options is T {
+  const list = () => keys.map(quote).join(', ');
+  if (typeof options !== 'object' || options === null) {
+    throw badOption(`options: expected an object with ${list()}`, options);
+  }
+  for (const key of Object.keys(options)) {
+    if (!keys.includes(key)) throw badOption(`options: expected only ${list()}`, key);
+  }
+  const { signal, timeoutMs } = options as { signal?: unknown; timeoutMs?: unknown };
+  if (
+    timeoutMs !== undefined &&
+    !(typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= maxTimeoutMs)
+  ) {
+    throw badOption(
+      `option "timeoutMs": expected a number of milliseconds above 0 up to ${maxTimeoutMs}`,
+      timeoutMs,
+    );
+  }
+  if (signal === undefined) return;
+  if (!isAbortSignal(signal)) throw badOption('option "signal": expected an AbortSignal', signal);
+  if (signal.aborted) throw abortedError(signal);
+}
+
+const allForms = 2 ** jsonForms.length - 1;
+
+function readJsonOptions({ forms, maxResponseBytes, timing }: JsonOptions) {
+  const maxBytes = maxResponseBytes ?? Number.MAX_SAFE_INTEGER;
+  if (!Number.isSafeInteger(maxBytes) || maxBytes < 0) {
+    throw badOption('option "maxResponseBytes": expected an integer from 0', maxBytes);
+  }
+  if (timing !== undefined && typeof timing !== 'boolean') {
+    throw badOption('option "timing": expected true or false', timing);
+  }
+  return { maxBytes, forms: forms === undefined ? allForms : bitsOf(forms) };
+}
+
+function bitsOf(forms: unknown): number {
+  const expected = `option "forms": expected an array of ${jsonForms.map(quote).join(', ')}`;
+  if (!Array.isArray(forms)) throw badOption(expected, forms);
+  return forms.reduce((bits: number, form) => {
+    const index = jsonForms.indexOf(form);
+    if (index < 0) throw badOption(expected, form);
+    return bits | (1 << index);
+  }, 0);
+}
+
+/** By shape rather than by class, so that a signal of another realm or a polyfill serves as well. */
+function isAbortSignal(value: unknown): value is AbortSignal {
+  if (typeof value !== 'object' || value === null) return false;
+  const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>;
+  return (
+    typeof aborted === 'boolean' &&
+    typeof addEventListener === 'function' &&
+    typeof removeEventListener === 'function'
+  );
+}
+
+function badOption(expected: string, got: unknown): InferenceError {
+  return new InferenceError('INFER_BAD_INPUT', `${expected}, got ${describe(got)}`);
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests that come as the bytes of a JSON body.
+// Threads: js, unless a function says otherwise.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "native/base/error.h"
+#include "native/base/request.h"
+#include "native/codec/json_request.h"
+#include "native/codec/schema.h"
+#include "native/scheduler/served_model.h"
+
+namespace infer::addon {
+
+// A body of more bytes is read on another thread: reading it takes longer than the event loop may
+// stand still. Ten nanoseconds a byte, the worst that was measured, make this half a millisecond.
+inline constexpr std::size_t kMostReadHere = 65'536;
+
+// What a call of submitJson() says beside the body.
+struct JsonCall {
+  std::uint64_t id = 0;
+  TimeNs deadline = kNever;
+  bool timed = false;
+  codec::JsonOptions options;
+};
+
+// Of { name, version, maxRows, maxRowsKey, shapes }: see lib/binding.ts.
+std::shared_ptr<const codec::Schema> toSchema(const ServedModel& model,
+                                              const Napi::Object& description);
+
+// The bytes of a Uint8Array, valid until JS runs again.
+Result<std::string_view> bytesOf(const Napi::Value& value);
+
+// The request but for its channel; nothing of `body` is kept. thread: any.
+Result<std::unique_ptr<Request>> readJsonRequest(const ServedModel& model,
+                                                 const std::shared_ptr<const codec::Schema>& schema,
+                                                 std::string_view body, const JsonCall& call);
+
+}  // namespace infer::addon
