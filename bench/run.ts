@@ -22,6 +22,7 @@ import { loadUnload } from './scenarios/load-unload.js';
 import { loopDelay } from './scenarios/loop-delay.js';
 import { manyModels } from './scenarios/many-models.js';
 import { memoryMany, memoryOne } from './scenarios/memory.js';
+import { scaling } from './scenarios/scaling.js';
 import { single } from './scenarios/single.js';
 import { versusOnnxruntimeNode } from './scenarios/versus-onnxruntime-node.js';
 
@@ -38,6 +39,7 @@ const scenarios: readonly Scenario[] = [
   manyModels,
   loadUnload,
   idle,
+  scaling,
   httpOpen,
   httpThreads,
   encoder,
