@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Monotonic time in nanoseconds; an interface so that tests decide what time it is.
-// Threads: any.
+// Monotonic time and the CPU time of a thread, in nanoseconds; an interface so that tests decide
+// what time it is. Threads: any.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <limits>
 
 namespace infer {
@@ -17,6 +18,9 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual TimeNs now() const = 0;
+  // CPU time of the calling thread, since an arbitrary start of its own: stands still while the
+  // thread sleeps or others have its core.
+  virtual TimeNs threadTime() const = 0;
 };
 
 class SteadyClock final : public Clock {
@@ -24,6 +28,11 @@ class SteadyClock final : public Clock {
   TimeNs now() const override {
     const auto since = std::chrono::steady_clock::now().time_since_epoch();
     return std::chrono::duration_cast<std::chrono::nanoseconds>(since).count();
+  }
+  TimeNs threadTime() const override {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return TimeNs{time.tv_sec} * 1000 * kMillisecond + time.tv_nsec;
   }
 };
 

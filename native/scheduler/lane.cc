@@ -164,6 +164,7 @@ bool Lane::settleIn() {
 }
 
 void Lane::loop(const std::stop_token& stop, Tenure& tenure) {
+  spent_ = clock_.threadTime();
   while (!stop.stop_requested()) {
     TimeNs waitUntil = kNever;
     Served served = serveOne(stop, tenure, waitUntil);
@@ -235,7 +236,11 @@ bool Lane::runOne(const Placed& chosen, Taken& batch, const std::stop_token& sto
     return false;
   }
   stuck_.store(false, std::memory_order_relaxed);
-  turns_.charge(*chosen.share, used);
+  // What this thread did itself is charged by its CPU time: others may have had the core meanwhile,
+  // and a container that has used up its quota stands still, for which the model is not to pay.
+  const TimeNs before = std::exchange(spent_, clock.threadTime());
+  const bool alone = chosen.model->origin.threadsPerRun == 1;
+  turns_.charge(*chosen.share, alone ? spent_ - before : used);
   return true;
 }
 

@@ -124,6 +124,7 @@ class Lane {
   // Of the lane's thread, and of the one that replaces it:
   std::size_t next_ = 0;  // the model after the one that was served last; it leads among equals
   Turns turns_;
+  TimeNs spent_ = 0;                   // CPU time of the thread when it charged a model last
   std::vector<Contender> contenders_;  // a member only to keep its memory
   // Of whoever calls replaceThread(), stop() and join():
   std::vector<Left> left_;

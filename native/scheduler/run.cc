@@ -16,7 +16,6 @@
 #include "native/base/metrics.h"
 #include "native/base/request.h"
 #include "native/scheduler/batch.h"
-#include "native/scheduler/estimate.h"
 #include "native/scheduler/parts.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/served_model.h"
@@ -28,7 +27,7 @@ struct Running {
   ServedModel& model;
   const std::stop_token stop;
   const Clock& clock;
-  TimeNs used = 0;  // device time
+  TimeNs used = 0;  // by the engine
 };
 
 Result<void> runOnce(Running& running, std::span<const std::unique_ptr<Request>> requests) {
@@ -44,8 +43,7 @@ Result<void> runOnce(Running& running, std::span<const std::unique_ptr<Request>>
       request->ran += time;
     }
     model.metrics.ran(asked, shape.rows - asked, time);
-    const RunCost cost = model.estimate.cost();
-    running.used += outputs.ok() && cost.known && cost.steady ? cost.of(batch.rows) : time;
+    running.used += time;
     if (!outputs.ok()) {
       return std::move(outputs).error();
     }

@@ -10,9 +10,7 @@
 namespace infer {
 
 // A batch that fails is run again as halves, down to single requests, so that only the guilty fail.
-// Returns the device time of all these runs. Where rows alone say how long a run takes, it is the
-// expected time: a run may have lost its core to others meanwhile, for which its model is not to
-// pay.
+// Returns how long the engine was at work in all these runs.
 TimeNs runBatch(ServedModel& model, Taken& batch, const Clock& clock);
 
 }  // namespace infer

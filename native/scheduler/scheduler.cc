@@ -321,7 +321,10 @@ Result<std::shared_ptr<ServedModel>> Scheduler::loadNow(const LoadSpec& spec, En
   if (!padding.ok()) {
     return std::move(padding).error();
   }
-  const ModelOrigin origin{std::string(engine.name()), spec.device, spec.file.path};
+  const ModelOrigin origin{.engine = std::string(engine.name()),
+                           .device = spec.device,
+                           .path = spec.file.path,
+                           .threadsPerRun = spec.file.threadsPerRun};
   auto served =
       std::make_shared<ServedModel>(std::move(model), origin, limits.value(), lanes_.most());
   served->padding = std::move(padding).value();

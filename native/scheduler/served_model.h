@@ -25,7 +25,8 @@ namespace infer {
 struct ModelOrigin {
   std::string engine;
   Device device;
-  std::string path;  // of the model file
+  std::string path;       // of the model file
+  int threadsPerRun = 1;  // the lane's own included
 };
 
 // Shared by the handles of the JS environments and by the lanes it is placed on: the last handle

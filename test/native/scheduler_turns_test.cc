@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Several models on one lane whose runs take as many milliseconds of the test clock as they have
 // rows.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -25,7 +27,7 @@ constexpr infer::TimeNs kMillisecond = 1'000'000;
 
 void takeTimeByRows(Rig& rig) {
   rig.stage->compute = [&rig](const infer::Batch& batch) {
-    rig.clock.set(rig.clock.now() + batch.rows * kMillisecond);
+    rig.clock.spend(batch.rows * kMillisecond);
     return test::doubleOrFail(batch);
   };
 }
@@ -75,6 +77,58 @@ const check::Add kSlow("a model with runs of 50 ms gets one for 50 of its neighb
   check::equal(slowAt.size(), std::size_t{4}, "slow runs");
   check::that(slowAt[1] - slowAt[0] >= 50 && slowAt[1] - slowAt[0] <= 52, "50 between 1 and 2");
   check::that(slowAt[2] - slowAt[1] >= 50 && slowAt[2] - slowAt[1] <= 52, "50 between 2 and 3");
+});
+
+const check::Add kLostCore("a model does not pay for the time that others had its core", [] {
+  Rig rig;
+  rig.stage->compute = [&rig](const infer::Batch& batch) {
+    rig.clock.spend(kMillisecond);
+    if (batch.rows == 2) {
+      rig.clock.set(rig.clock.now() + 1000 * kMillisecond);
+    }
+    return test::doubleOrFail(batch);
+  };
+  const auto unlucky = loadAlone(rig, "affine.onnx");
+  const auto other = loadAlone(rig, "scalar.onnx");
+  rig.stage->holdRuns(true);
+  ask(rig, unlucky, {.firstId = 1, .rows = 2});
+  rig.stage->waitForRuns(1);
+  ask(rig, unlucky, {.firstId = 2, .rows = 3});
+  ask(rig, other, {.firstId = 3, .count = 20});
+  rig.stage->holdRuns(false);
+  rig.inbox->waitFor(22);
+  check::equal(rig.wrongAnswers(1, 22), "", "all answers right");
+  const auto runs = rig.stage->runs();
+  const auto next = std::ranges::find(runs, std::int64_t{3}, &test::RunSeen::rows);
+  check::that(next - runs.begin() <= 3, "to be served again after two runs of the other, was run " +
+                                            std::to_string(next - runs.begin()));
+});
+
+const check::Add kOwnThreads("a run with threads of its own pays for all of its time", [] {
+  Rig rig;
+  rig.stage->compute = [&rig](const infer::Batch& batch) {
+    // The lane's thread waits for the others.
+    rig.clock.set(rig.clock.now() + batch.rows * kMillisecond);
+    rig.clock.spend(batch.rows == 1 ? kMillisecond : 0);
+    return test::doubleOrFail(batch);
+  };
+  auto spec = rig.spec();
+  spec.limits.maxBatch = 1;
+  spec.file.threadsPerRun = 2;
+  const auto wide = rig.load(spec);
+  const auto other = loadAlone(rig, "scalar.onnx");
+  rig.stage->holdRuns(true);
+  ask(rig, wide, {.firstId = 1, .rows = 30});
+  rig.stage->waitForRuns(1);
+  ask(rig, wide, {.firstId = 2, .rows = 30});
+  ask(rig, other, {.firstId = 3, .count = 50});
+  rig.stage->holdRuns(false);
+  rig.inbox->waitFor(52);
+  const auto runs = rig.stage->runs();
+  const auto next = std::find_if(runs.begin() + 1, runs.end(),
+                                 [](const test::RunSeen& run) { return run.rows == 30; });
+  check::that(next - runs.begin() > 20, "not before the other has had as much, was run " +
+                                            std::to_string(next - runs.begin()));
 });
 
 const check::Add kDeadline(
