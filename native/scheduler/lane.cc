@@ -77,7 +77,7 @@ void Lane::join(std::chrono::nanoseconds patience) {
   left_.clear();
 }
 
-std::shared_ptr<ServedModel> Lane::replaceThread(TimeNs by) {
+void Lane::replaceThread(TimeNs by) {
   const auto next = std::make_shared<Tenure>();
   std::promise<bool> decided;
   // Started before the old one is given up: there may be no thread to be had.
@@ -88,13 +88,12 @@ std::shared_ptr<ServedModel> Lane::replaceThread(TimeNs by) {
     }
     return goes;
   });
-  std::shared_ptr<ServedModel> model = tenure_->giveUp(by);
-  if (model) {
+  const bool given = tenure_->giveUp(by);
+  if (given) {
     left_.push_back({std::exchange(thread_, std::move(thread)), std::exchange(tenure_, next)});
     stuck_.store(false, std::memory_order_relaxed);
   }
-  decided.set_value(model != nullptr);
-  return model;
+  decided.set_value(given);
 }
 
 std::shared_ptr<ServedModel> Lane::overdue(TimeNs by) {

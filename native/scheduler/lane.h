@@ -67,10 +67,10 @@ class Lane {
   bool isStuck() const { return stuck_.load(std::memory_order_relaxed); }
 
   // Where the run in flight was told to stop at `by` or before, leaves its thread to it and goes on
-  // with a new one; returns the model of that run. Null when there is no such run. When the run
-  // ends after all, its thread ends too. Throws std::system_error, and nothing changes, when no
-  // thread can be started. Not to be called by two threads at once, nor with stop() and join().
-  std::shared_ptr<ServedModel> replaceThread(TimeNs by);
+  // with a new one. When the run ends after all, its thread ends too. Throws std::system_error, and
+  // nothing changes, when no thread can be started. Not to be called by two threads at once, nor
+  // with stop() and join().
+  void replaceThread(TimeNs by);
 
   // Threads that were left to their runs, which have not ended.
   std::size_t lostThreads();

@@ -29,19 +29,21 @@ class Tenure {
     return toldAt_;
   }
 
-  // The model of the run, when it was told at `by` or before and has not ended: the thread then is
-  // no longer the lane's. Else null.
-  std::shared_ptr<ServedModel> giveUp(TimeNs by) {
+  // Whether the run was told at `by` or before and has not ended: the thread then is no longer the
+  // lane's.
+  bool giveUp(TimeNs by) {
+    std::shared_ptr<ServedModel> freed;  // after unlocking
     const std::lock_guard lock(mutex_);
     if (toldAt_ == kNever || toldAt_ > by) {
-      return nullptr;
+      return false;
     }
     toldAt_ = kNever;
     lost_ = true;
-    return std::move(model_);
+    freed.swap(model_);
+    return true;
   }
 
-  // The same model, once for each run, without giving the thread up.
+  // The model of such a run, once for each, without giving the thread up. Else null.
   std::shared_ptr<ServedModel> overdue(TimeNs by) {
     const std::lock_guard lock(mutex_);
     if (toldAt_ == kNever || toldAt_ > by || reported_) {
