@@ -6,20 +6,18 @@
 #include <cstdint>
 #include <exception>
 #include <map>
-#include <memory>
-#include <mutex>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "native/base/error.h"
-#include "native/base/log.h"
 #include "native/base/request.h"
 #include "native/base/tensor.h"
 #include "native/engine/engine.h"
 #include "test/native/check.h"
 #include "test/native/fixtures.h"
+#include "test/native/log_lines.h"
 #include "test/native/onnx_host.h"
 #include "test/native/tensors.h"
 
@@ -205,25 +203,8 @@ infer::Batch spin(std::int64_t trips) {
 
 constexpr std::int64_t kForEver = 1'000'000'000'000;  // days
 
-class Messages final : public infer::LogListener {
- public:
-  void log(const infer::LogLine& line) override {
-    const std::lock_guard lock(mutex_);
-    text_ += line.message + "\n";
-  }
-  std::string text() const {
-    const std::lock_guard lock(mutex_);
-    return text_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::string text_;  // guarded by mutex_
-};
-
 const AddOnnx kStop("a run is stopped in its middle, and the model goes on", [] {
-  const auto messages = std::make_shared<Messages>();
-  infer::Log::process().add(messages);
+  const auto messages = test::LogLines::listen();
   const auto model = test::loadFixture("spin");
   std::stop_source stop;
   std::thread stopper([&] {

@@ -2,20 +2,18 @@
 // Runs that go on although they were told to stop.
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "native/base/clock.h"
 #include "native/base/error.h"
-#include "native/base/log.h"
 #include "native/base/request.h"
 #include "native/scheduler/scheduler.h"
 #include "native/scheduler/start_thread.h"
 #include "test/native/check.h"
 #include "test/native/fixtures.h"
+#include "test/native/log_lines.h"
 #include "test/native/rig.h"
 #include "test/native/test_engine.h"
 #include "test/native/threads.h"
@@ -28,22 +26,6 @@ using test::Rig;
 constexpr infer::TimeNs kHour = infer::TimeNs{3600} * 1'000'000'000;
 const infer::ThreadRules kAtOnce{.start = infer::startThread, .hungAfter = 0};
 const infer::ThreadRules kLater{.start = infer::startThread, .hungAfter = kHour};
-
-class Lines final : public infer::LogListener {
- public:
-  void log(const infer::LogLine& line) override {
-    const std::lock_guard lock(mutex_);
-    text_ += line.engine + ": " + line.message + '\n';
-  }
-  std::string text() const {
-    const std::lock_guard lock(mutex_);
-    return text_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::string text_;  // guarded by mutex_
-};
 
 // The watchdog counts after it has put the new thread in place, which may serve before that.
 void waitForHung(const infer::ModelHandle& model, std::uint64_t count) {
@@ -63,8 +45,7 @@ void hang(Rig& rig, const infer::ModelHandle& model, std::uint64_t id) {
 
 const check::Add kServes("a model whose only lane hangs in a run keeps serving", [] {
   Rig rig(1, Rig::Time::kTest, kAtOnce);
-  const auto lines = std::make_shared<Lines>();
-  infer::Log::process().add(lines);
+  const auto lines = test::LogLines::listen();
   const auto model = rig.load();
   const auto neighbour = rig.load(rig.spec(test::fixture("scalar.onnx")));
   hang(rig, model, 1);
