@@ -56,33 +56,11 @@ void expectSame(const Tensor& got, const Tensor& expected, const std::string& wh
                                              ", got " + infer::shapeText(got.shape));
 }
 
-struct TypeCase {
-  std::string name;
-  ElementType type;
-};
-
-const std::vector<TypeCase> kTypes = [] {
-  std::vector<TypeCase> rows;
-  rows.reserve(infer::kElementTypes.size());
-  for (std::size_t i = 0; i < infer::kElementTypes.size(); ++i) {
-    rows.push_back({"rows of " + std::string(infer::kElementTypes[i].name) +
-                        " come out of a batch as they went in",
-                    static_cast<ElementType>(i)});
-  }
-  return rows;
-}();
-
-const std::vector<TypeCase> kPaddedTypes = [] {
-  std::vector<TypeCase> rows = kTypes;
-  for (TypeCase& row : rows) {
-    row.name = "padding of " + std::string(infer::elementTypeInfo(row.type).name) +
-               " repeats row 0 and is stripped";
-  }
-  return rows;
-}();
+const auto kTypes = test::everyType("rows of ", " come out of a batch as they went in");
+const auto kPaddedTypes = test::everyType("padding of ", " repeats row 0 and is stripped");
 
 // The model is one that gives its inputs back: then each output has to be the request's own input.
-const check::AddEach kRoundTrip(kTypes, [](const TypeCase& row) {
+const check::AddEach kRoundTrip(kTypes, [](const test::TypeCase& row) {
   const std::vector<std::int64_t> rows = {1, 4, 0, 2, 0};
   Requests requests;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -170,7 +148,7 @@ const check::Add kLarge("a large answer owns its memory, a small one shares the 
 
 // Three rows of two requests in a run of five: the model gives its inputs back, and what went in
 // beside the rows must not come out.
-const check::AddEach kPadded(kPaddedTypes, [](const TypeCase& row) {
+const check::AddEach kPadded(kPaddedTypes, [](const test::TypeCase& row) {
   Requests requests;
   requests.push_back(requestOf({counted(row.type, 2, 0)}));
   requests.push_back(requestOf({counted(row.type, 1, 100)}));

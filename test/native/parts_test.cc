@@ -46,23 +46,9 @@ Request requestOf(ElementType type) {
   return request;
 }
 
-struct TypeCase {
-  std::string name;
-  ElementType type;
-};
+const auto kTypes = test::everyType("parts of ", " join as they were cut, whichever ends first");
 
-const std::vector<TypeCase> kTypes = [] {
-  std::vector<TypeCase> rows;
-  rows.reserve(infer::kElementTypes.size());
-  for (std::size_t i = 0; i < infer::kElementTypes.size(); ++i) {
-    rows.push_back({"parts of " + std::string(infer::kElementTypes[i].name) +
-                        " join as they were cut, whichever ends first",
-                    static_cast<ElementType>(i)});
-  }
-  return rows;
-}();
-
-const check::AddEach kRoundTrip(kTypes, [](const TypeCase& row) {
+const check::AddEach kRoundTrip(kTypes, [](const test::TypeCase& row) {
   Request rest = requestOf(row.type);
   auto first = infer::cutPart(rest, 3);
   auto second = infer::cutPart(rest, 2);

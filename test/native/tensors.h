@@ -47,6 +47,22 @@ std::vector<T> valuesOf(const infer::Tensor& tensor) {
   return values;
 }
 
+// A case for each element type, named by what goes before and after the type's name.
+struct TypeCase {
+  std::string name;
+  infer::ElementType type;
+};
+inline std::vector<TypeCase> everyType(const std::string& before, const std::string& after) {
+  std::vector<TypeCase> cases;
+  cases.reserve(infer::kElementTypes.size());
+  for (std::size_t i = 0; i < infer::kElementTypes.size(); ++i) {
+    std::string name = before;
+    name.append(infer::kElementTypes[i].name).append(after);
+    cases.push_back({std::move(name), static_cast<infer::ElementType>(i)});
+  }
+  return cases;
+}
+
 // Equal in type, shape and every bit.
 inline bool same(const infer::Tensor& a, const infer::Tensor& b) {
   return a.type == b.type && a.shape == b.shape && a.strings == b.strings &&
