@@ -219,6 +219,43 @@ const check::Add kMeasured("requests of different lengths have equal tails", [] 
               "a mask of ones");
 });
 
+const check::Add kMaskTail("requests with and without their mask can share a run", [] {
+  Signature signature = encoder();
+  signature.inputs[1] = specOf("mask", ElementType::kFloat32, {-1, -1, 1}, {"batch", "seq", ""});
+  const Padding padding = infer::resolvePadding(kRules, signature, true).value();
+  const auto without = requestOf(2, 3, 1);
+  const auto with = requestOf(2, 4, 1);
+  with->inputs[1] = test::floats({2, 4, 1}, std::vector<float>(8, 1));
+  for (const auto* request : {&without, &with}) {
+    check::succeeded(infer::measure(**request, signature, padding), "a request");
+  }
+  check::equal(with->tail, without->tail, "equal tails");
+  check::equal(without->inputs[1].shape, Shape{2, 3, 1}, "the shape of the mask that was made");
+});
+
+const check::Add kOneMask("one mask serves two inputs of the same axis", [] {
+  Signature signature = encoder();
+  signature.inputs[2] = specOf("types", ElementType::kInt64, {-1, -1}, {"batch", "seq"});
+  const auto padding =
+      infer::resolvePadding({{"ids", 7, "mask"}, {"types", 5, "mask"}}, signature, true);
+  if (!check::succeeded(padding, "padding")) {
+    return;
+  }
+  Requests requests;
+  for (const std::int64_t length : {1, 2}) {
+    requests.push_back(requestOf(1, length, 10));
+    requests.back()->inputs[2] = requests.back()->inputs[0];
+    check::succeeded(infer::measure(*requests.back(), signature, padding.value()), "a request");
+  }
+  const infer::Batch batch = infer::pack(requests, infer::shapeOf(requests, {}, padding.value()));
+  const auto ids = [](std::int64_t pad) {
+    return test::tensorOf<std::int64_t>(ElementType::kInt64, {2, 2}, {10, pad, 10, 11});
+  };
+  check::that(test::same(batch.inputs[0], ids(7)), "ids filled up with 7");
+  check::that(test::same(batch.inputs[2], ids(5)), "types filled up with 5");
+  check::that(test::same(batch.inputs[1], test::floats({2, 2}, {1, 0, 1, 1})), "one mask of both");
+});
+
 const check::Add kWrongMask("a mask of another length than its input is refused", [] {
   const auto request = requestOf(2, 3, 1, true);
   request->inputs[1] = test::floats({2, 4}, std::vector<float>(8));

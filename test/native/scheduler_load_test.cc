@@ -106,6 +106,26 @@ const check::Add kOtherLimits("other limits, threads or lanes make another model
   check::equal(rig.stage->live(), models.size(), "models");
 });
 
+const check::Add kOtherPadding(
+    "another value of padding makes another model, the same one none", [] {
+      Rig rig;
+      rig.stage->signature = test::doublerSignature();
+      for (auto* side : {&rig.stage->signature.inputs, &rig.stage->signature.outputs}) {
+        side->front().axisNames = {"", "width"};
+      }
+      const auto load = [&rig](double value) {
+        auto spec = rig.spec();
+        spec.padding = {{.input = "x", .value = value, .mask = ""}};
+        return rig.load(spec);
+      };
+      const auto zero = load(0);
+      const auto same = load(0);
+      const auto tiny = load(1e-9);  // as text of six digits the same as 0
+      const auto minus = load(-1);
+      check::that(&*zero == &*same, "one model for equal values");
+      check::equal(rig.stage->live(), std::size_t{3}, "models for three values");
+    });
+
 const check::Add kLink("a link to a file is the file; a replaced file is another", [] {
   const test::TempFolder folder;
   const auto file = folder.path() / "model.onnx";
