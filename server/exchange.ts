@@ -6,6 +6,7 @@ import { abort, type Cancellation, createCancellation } from './cancellation.js'
 import { type Head, type Refusal, readHead } from './framing.js';
 import { newRequestId } from './request_id.js';
 import type { ErrorStyle, HttpReply, HttpRequest, Responder } from './route.js';
+import { type Durations, serverTiming } from './stages.js';
 import { statusLine } from './status.js';
 import type { UwsRequest, UwsResponse } from './uws.js';
 
@@ -17,6 +18,10 @@ interface Exchange {
   readonly respond: Responder;
   /** undefined when there is none. */
   readonly body: Body | undefined;
+  /** When its headers had come, on the clock of performance.now(). */
+  readonly startMs: number;
+  /** From then until its handler got it; 0 before, and when none does. */
+  acceptMs: number;
   /** Its place in `inFlight`. */
   index: number;
   /** From here on `res` must not be touched. */
@@ -34,6 +39,8 @@ export interface Exchanges {
   readonly ready: Exchange[];
   /** Replies so far, by status. */
   readonly replies: Map<number, number>;
+  readonly acceptTimes: Durations;
+  readonly writeTimes: Durations;
   /** Every reply closes its connection. */
   draining: boolean;
   /** Called whenever one of them is over. */
@@ -73,7 +80,7 @@ export function accept(all: Exchanges, arrival: Arrival): void {
 
 function begin(all: Exchanges, { res, req, respond, method }: Arrival): Exchange {
   const head = readHead(req);
-  const { contentType, contentEncoding, host, origin, others, declaredBytes } = head;
+  const { contentType, contentEncoding, host, origin, asksForTiming, others, declaredBytes } = head;
   const exchange: Exchange = {
     request: {
       id: newRequestId(),
@@ -84,6 +91,7 @@ function begin(all: Exchanges, { res, req, respond, method }: Arrival): Exchange
       contentEncoding,
       host,
       origin,
+      asksForTiming,
       otherHeaders: others,
       body: noBytes,
       signal: createCancellation(),
@@ -92,6 +100,8 @@ function begin(all: Exchanges, { res, req, respond, method }: Arrival): Exchange
     res,
     respond,
     body: declaredBytes === 0 ? undefined : createBody(declaredBytes, all.limits),
+    startMs: performance.now(),
+    acceptMs: 0,
     index: all.inFlight.length,
     over: false,
   };
@@ -155,6 +165,8 @@ function dispatchSoon(all: Exchanges, exchange: Exchange): void {
 
 /** A failure that nobody caught is answered like any other, so that it stays with its request, and then reported. */
 function dispatch(all: Exchanges, exchange: Exchange, answer: Answer): void {
+  exchange.acceptMs = performance.now() - exchange.startMs;
+  all.acceptTimes.add(exchange.acceptMs);
   try {
     const reply = exchange.respond(exchange.request);
     if (!(reply instanceof Promise)) {
@@ -193,6 +205,12 @@ function surprise(all: Exchanges, exchange: Exchange, error: unknown): void {
   });
 }
 
+/** The last byte of the reply is handed over. */
+function written(all: Exchanges, exchange: Exchange, startMs: number): void {
+  all.writeTimes.add(performance.now() - startMs);
+  finish(all, exchange);
+}
+
 /** Forgets an exchange whose client went away, or whose reply is written. */
 function finish(all: Exchanges, exchange: Exchange): void {
   if (exchange.over) return;
@@ -221,29 +239,39 @@ const streamedBytes = 65_536;
 
 function send(all: Exchanges, exchange: Exchange, reply: HttpReply): void {
   if (exchange.over) return;
+  const startMs = performance.now();
   const { res, request, head } = exchange;
-  const { status, body, contentType } = reply;
+  const { status, body } = reply;
   const isHead = request.method === 'HEAD' && head.refusal === undefined;
   const isWhole = !isHead && body.length <= streamedBytes;
   const close = all.draining || closes(exchange, reply);
   all.replies.set(status, (all.replies.get(status) ?? 0) + 1);
   res.cork(() => {
-    if (status !== 200) res.writeStatus(statusLine(status)); // the library's own otherwise
-    const more = heads[connectionOf(head, close, isWhole)];
-    res.writeHeader('x-request-id', request.id + more + contentType);
-    for (const name in reply.headers) res.writeHeader(name, reply.headers[name] ?? '');
+    writeHead(exchange, reply, connectionOf(head, close, isWhole));
     if (isWhole) {
       res.end(request.method === 'HEAD' ? '' : body, close);
-      finish(all, exchange);
+      written(all, exchange, startMs);
     } else if (isHead) {
       // With a size of its own, endWithoutBody() would wait for a body.
       res.writeHeader('content-length', String(Buffer.byteLength(body)));
       res.endWithoutBody();
-      finish(all, exchange);
+      written(all, exchange, startMs);
     } else {
-      stream(all, exchange, typeof body === 'string' ? Buffer.from(body) : body);
+      const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+      stream(res, bytes, () => written(all, exchange, startMs));
     }
   });
+}
+
+function writeHead(exchange: Exchange, reply: HttpReply, connection: keyof typeof heads): void {
+  const { res, request, acceptMs } = exchange;
+  const { status, contentType, headers, timing } = reply;
+  if (status !== 200) res.writeStatus(statusLine(status)); // the library's own otherwise
+  res.writeHeader('x-request-id', request.id + heads[connection] + contentType);
+  for (const name in headers) res.writeHeader(name, headers[name] ?? '');
+  if (request.asksForTiming && acceptMs > 0) {
+    res.writeHeader('server-timing', serverTiming(acceptMs, timing));
+  }
 }
 
 function closes({ head }: Exchange, { close, status }: HttpReply): boolean {
@@ -262,12 +290,11 @@ function connectionOf({ connection }: Head, close: boolean, isWhole: boolean): k
 }
 
 /** Writes what the socket takes now, and the rest when it takes more. */
-function stream(all: Exchanges, exchange: Exchange, body: Buffer): void {
-  const { res } = exchange;
+function stream(res: UwsResponse, body: Buffer, whenDone: () => void): void {
   const start = res.getWriteOffset();
   const write = (offset: number) => {
     const [ok, done] = res.tryEnd(body.subarray(offset - start), body.length);
-    if (done) finish(all, exchange);
+    if (done) whenDone();
     return ok;
   };
   if (!write(start)) res.onWritable(write);

@@ -13,6 +13,8 @@ export interface Head {
   readonly contentEncoding: string;
   readonly host: string;
   readonly origin: string;
+  /** Whether the answer shall tell how long it took. */
+  readonly asksForTiming: boolean;
   /** One value for each line. */
   readonly connection: readonly string[];
   /** All others in their order: name in lower case, value, name, value. */
@@ -34,6 +36,7 @@ interface Seen {
   contentEncoding: string;
   host: string | undefined;
   origin: string;
+  timing: string;
   connection: readonly string[];
   readonly others: string[];
   expect: string;
@@ -51,6 +54,7 @@ function unseen(): Seen {
     contentEncoding: '',
     host: undefined,
     origin: '',
+    timing: '',
     connection: none,
     others: [],
     expect: '',
@@ -67,10 +71,17 @@ export function readHead(headers: Headers): Head {
   seen = unseen();
   headers.forEach(note);
   const { contentType = '', contentEncoding, host = '', origin, length, coding } = seen;
-  const { connection, others } = seen;
-  const declaredBytes = coding === undefined ? Number(length ?? 0) : undefined;
-  const refusal = refusalOf(seen);
-  return { contentType, contentEncoding, host, origin, connection, others, declaredBytes, refusal };
+  return {
+    contentType,
+    contentEncoding,
+    host,
+    origin,
+    asksForTiming: seen.timing === '1',
+    connection: seen.connection,
+    others: seen.others,
+    declaredBytes: coding === undefined ? Number(length ?? 0) : undefined,
+    refusal: refusalOf(seen),
+  };
 }
 
 function note(name: string, value: string): void {
@@ -96,6 +107,9 @@ function note(name: string, value: string): void {
       return;
     case 'origin':
       seen.origin = value;
+      return;
+    case 'x-server-timing':
+      seen.timing = value;
       return;
     case 'connection':
       seen.connection = [...seen.connection, value];

@@ -5,6 +5,7 @@ import { createBudget } from './body.js';
 import { createDrain } from './drain.js';
 import { accept, type Exchanges } from './exchange.js';
 import type { AppDescriptor, CutRequest, ErrorStyle, HttpServer, Responder } from './route.js';
+import { createDurations } from './stages.js';
 import type { Uws, UwsApp, UwsRequest, UwsResponse } from './uws.js';
 
 export interface HttpOptions {
@@ -33,6 +34,8 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
     inFlight: [],
     ready: [],
     replies: new Map(),
+    acceptTimes: createDurations(),
+    writeTimes: createDurations(),
     draining: false,
     onChange: () => {},
   };
@@ -49,6 +52,8 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
       inFlight: exchanges.inFlight.length,
       bufferedBytes: budget.usedBytes(),
       replies: exchanges.replies,
+      acceptSeconds: exchanges.acceptTimes.read(),
+      writeSeconds: exchanges.writeTimes.read(),
     }),
   };
 }

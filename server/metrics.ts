@@ -3,6 +3,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Histogram, ModelStats } from '../lib/index.js';
 import type { HttpServer, LoopDelay, ServerContext, ThreadStats, VariantCounts } from './route.js';
+import { sumOf } from './stages.js';
 
 /** @source Prometheus exposition formats, text format 0.0.4. */
 export const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
@@ -115,7 +116,7 @@ export async function renderMetrics(server: ServerContext): Promise<string> {
 
 function httpFamilies(threads: readonly ThreadStats[]): string[] {
   const https = threads.map(({ http }) => http);
-  const sumOf = (key: 'connections' | 'inFlight' | 'bufferedBytes') =>
+  const total = (key: 'connections' | 'inFlight' | 'bufferedBytes') =>
     sum(https, http => http[key]);
   const responses = {
     name: 'inference_http_responses_total',
@@ -129,20 +130,35 @@ function httpFamilies(threads: readonly ThreadStats[]): string[] {
   });
   return [
     familyText(responses, lines),
-    gauge('inference_http_connections', 'Open connections.', sumOf('connections')),
+    gauge('inference_http_connections', 'Open connections.', total('connections')),
     gauge(
       'inference_http_in_flight',
       'Requests that are being received or answered.',
-      sumOf('inFlight'),
+      total('inFlight'),
     ),
     gauge(
       'inference_http_buffered_bytes',
       'Memory that request bodies hold.',
-      sumOf('bufferedBytes'),
+      total('bufferedBytes'),
+    ),
+    httpHistogram(
+      'inference_http_accept_seconds',
+      'Time from the headers of a request until its handler has it, with its body.',
+      https.map(http => http.acceptSeconds),
+    ),
+    httpHistogram(
+      'inference_http_write_seconds',
+      'Time from a reply until its last byte is handed to the socket.',
+      https.map(http => http.writeSeconds),
     ),
     threadFamily(threads),
     variantFamily(threads),
   ];
+}
+
+function httpHistogram(name: string, help: string, ofThreads: readonly Histogram[]): string {
+  const lines = valueLines(name, {}, sumOf(ofThreads));
+  return familyText({ name, type: 'histogram', help }, lines);
 }
 
 /** How evenly the threads are used. */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What http.ts, app.ts and the protocols hand each other: requests, replies, routes. Types only.
-import type { ErrorCode } from '../lib/index.js';
+import type { ErrorCode, Histogram } from '../lib/index.js';
 import type { Config } from './config.js';
 import type { Decode } from './decode/index.js';
 import type { Log } from './log.js';
 import type { Registry } from './registry/index.js';
 import type { Shelf } from './shelf.js';
+import type { StageTimes } from './stages.js';
 import type { Throttle } from './throttle.js';
 
 /** One request, complete: every byte of the body has arrived and belongs to the handler. */
@@ -25,8 +26,10 @@ export interface HttpRequest {
   readonly origin: string;
   /** The rest in their order: name in lower case, value, name, value; see headerOf(). */
   readonly otherHeaders: readonly string[];
+  /** Whether the reply should have its `timing`. */
+  readonly asksForTiming: boolean;
   readonly body: Buffer;
-  /** Aborted when the client goes away. Made on first use. */
+  /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
 }
 
@@ -37,6 +40,8 @@ export interface HttpReply {
   readonly headers?: Readonly<Record<string, string>>;
   /** Whether the connection is closed afterwards; by default it is for a status of 400 or more. */
   readonly close?: boolean;
+  /** Of a prediction; shown to a client that asked. */
+  readonly timing?: StageTimes;
 }
 
 /** Answers one complete request. Never throws and never rejects. */
@@ -48,6 +53,10 @@ export interface HttpStats {
   readonly bufferedBytes: number;
   /** Replies so far, by status. */
   readonly replies: ReadonlyMap<number, number>;
+  /** From the headers of a request until its handler has it, body and all. */
+  readonly acceptSeconds: Histogram;
+  /** From a reply until its last byte is handed to the socket. */
+  readonly writeSeconds: Histogram;
 }
 
 /** Names a listener's half on another thread: where uWebSockets.js hands connections to. Only its bits count. */

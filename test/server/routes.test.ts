@@ -243,6 +243,13 @@ t.test('metrics are valid Prometheus text', async t => {
     'buckets are cumulative',
   );
   t.match(buckets.at(-1)?.labels, /le="\+Inf"/);
+  const boundsOf = (name: string) => {
+    const own = samples.filter(sample => sample.name === `inference_${name}_bucket`);
+    return new Set(own.map(({ labels }) => /le="[^"]*"/.exec(labels)?.[0]));
+  };
+  t.same(boundsOf('http_accept_seconds'), boundsOf('queue_seconds'), 'times have the same bounds');
+  t.same(boundsOf('http_write_seconds'), boundsOf('queue_seconds'));
+  t.equal(boundsOf('queue_seconds').size, 20);
   const refused = samples.find(
     ({ name, labels }) => name === 'inference_http_responses_total' && labels === '{code="400"}',
   );

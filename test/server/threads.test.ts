@@ -56,6 +56,8 @@ t.test('three threads share the connections, and each gets its own answers', asy
     'inference_http_thread_responses_total{thread="1"} 60',
     'inference_http_thread_responses_total{thread="2"} 60',
     'inference_http_responses_total{code="200"} 180',
+    'inference_http_accept_seconds_count 181', // with the one that reads this
+    'inference_http_write_seconds_count 180',
     'inference_http_connections 10',
     'inference_requests_total{model="echo",version="1"} 180',
   ]) {
