@@ -77,12 +77,8 @@ export async function serve(args: readonly string[]): Promise<number> {
 /** One line of a kind a second: what an engine says about a run, a client may make it say with every request. */
 const engineLineMs = 1000;
 
-/** What ORT says of every run that a deadline or a client ended: no news. */
-const ended = /terminate flag/;
-
 function createEngineLog(log: Log, throttle: Throttle): (line: EngineLogLine) => void {
   return ({ level, engine, message }) => {
-    if (ended.test(message)) return;
     const kind = `${level} ${kindOf(message)}`;
     const held = level === 'info' ? 0 : throttle.pass(kind);
     if (held === undefined) return;
