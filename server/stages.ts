@@ -2,12 +2,12 @@
 // How long the stages of requests take: histograms of all of them, and the header that tells of one.
 import type { Histogram } from '../lib/index.js';
 
-/** Stages of a prediction that its handler knows of, in milliseconds. */
+/** Stages of a prediction that its handler knows of, in microseconds. */
 export interface StageTimes {
-  readonly parse: number;
-  readonly queue: number;
-  readonly run: number;
-  readonly format: number;
+  readonly parseUs: number;
+  readonly queueUs: number;
+  readonly runUs: number;
+  readonly formatUs: number;
 }
 
 /** Upper bounds in milliseconds, 10 us to 10 s, as the library has them in native/base/metrics.h. */
@@ -63,7 +63,7 @@ export function serverTiming(acceptMs: number, times: StageTimes | undefined): s
   const entry = (name: string, ms: number) => `${name};dur=${ms.toFixed(3)}`;
   const accept = entry('accept', acceptMs);
   if (times === undefined) return accept;
-  const { parse, queue, run, format } = times;
+  const { parseUs: parse, queueUs: queue, runUs: run, formatUs: format } = times;
   const stages = Object.entries({ parse, queue, run, format });
-  return [accept, ...stages.map(([name, ms]) => entry(name, ms))].join(', ');
+  return [accept, ...stages.map(([name, us]) => entry(name, us / 1000))].join(', ');
 }

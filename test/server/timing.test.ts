@@ -20,7 +20,7 @@ async function startHttp(t: Test, respond: Responder) {
 }
 
 const plain: HttpReply = { status: 200, contentType: 'text/plain', body: 'fine' };
-const timing = { parse: 1.5, queue: 0.0004, run: 20, format: 0.25 };
+const timing = { parseUs: 1500, queueUs: 0.4, runUs: 20_000, formatUs: 250 };
 
 const asked = [
   {
