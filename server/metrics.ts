@@ -2,6 +2,7 @@
 // Prometheus text from the library's stats, the HTTP counters and the process.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Histogram, ModelStats } from '../lib/index.js';
+import type { Decoding } from './decode/index.js';
 import type { HttpServer, LoopDelay, ServerContext, ThreadStats, VariantCounts } from './route.js';
 import { sumOf } from './stages.js';
 
@@ -111,7 +112,8 @@ export async function renderMetrics(server: ServerContext): Promise<string> {
       served.flatMap(({ labels, stats }) => valueLines(metric.name, labels, metric.read(stats))),
     ),
   );
-  return [...ofModels, ...httpFamilies(threads), ...processFamilies(threads)].join('');
+  const ofThreads = [httpFamilies, imageFamilies, processFamilies].flatMap(read => read(threads));
+  return [...ofModels, ...ofThreads].join('');
 }
 
 function httpFamilies(threads: readonly ThreadStats[]): string[] {
@@ -159,6 +161,17 @@ function httpFamilies(threads: readonly ThreadStats[]): string[] {
 function httpHistogram(name: string, help: string, ofThreads: readonly Histogram[]): string {
   const lines = valueLines(name, {}, sumOf(ofThreads));
   return familyText({ name, type: 'histogram', help }, lines);
+}
+
+function imageFamilies(threads: readonly ThreadStats[]): string[] {
+  const total = (key: 'waiting' | 'refused') => sum(threads, ({ images }) => images[key]);
+  const refused = { name: 'inference_images_refused_total', type: 'counter' } as const;
+  return [
+    gauge('inference_images_waiting', 'Images that wait to be decoded.', total('waiting')),
+    familyText({ ...refused, help: 'Images that were refused because too many waited.' }, [
+      line(refused.name, {}, total('refused')),
+    ]),
+  ];
 }
 
 /** How evenly the threads are used. */
@@ -302,14 +315,17 @@ export function startLoopMonitor(): LoopMonitor {
   };
 }
 
-/** What the calling HTTP thread knows about itself. */
-export function readThread({ http, loop, variants }: ThreadParts): ThreadStats {
-  const { heapUsed: heapBytes, external: externalBytes } = process.memoryUsage();
-  return { http: http.stats(), loopDelay: loop.read(), heapBytes, externalBytes, variants };
-}
-
+/** The parts of an HTTP thread that know about it. */
 interface ThreadParts {
   readonly http: HttpServer;
   readonly loop: LoopMonitor;
+  readonly decoding: Decoding;
   readonly variants: VariantCounts;
+}
+
+/** What the calling HTTP thread knows about itself. */
+export function readThread({ http, loop, decoding, variants }: ThreadParts): ThreadStats {
+  const { heapUsed: heapBytes, external: externalBytes } = process.memoryUsage();
+  const images = decoding.stats();
+  return { http: http.stats(), images, loopDelay: loop.read(), heapBytes, externalBytes, variants };
 }

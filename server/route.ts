@@ -3,6 +3,7 @@
 import type { ErrorCode, Histogram } from '../lib/index.js';
 import type { Config } from './config.js';
 import type { Decode } from './decode/index.js';
+import type { TurnStats } from './decode/turns.js';
 import type { Log } from './log.js';
 import type { Registry } from './registry/index.js';
 import type { Shelf } from './shelf.js';
@@ -156,6 +157,7 @@ export interface ServerContext {
 /** What each HTTP thread knows about itself. */
 export interface ThreadStats {
   readonly http: HttpStats;
+  readonly images: TurnStats;
   readonly loopDelay: LoopDelay;
   readonly heapBytes: number;
   /** Buffers outside of the heap. */

@@ -2,7 +2,7 @@
 // An HTTP thread beside the main one: the same models and predictions, on an event loop of its own.
 import { parentPort, workerData } from 'node:worker_threads';
 import { createResponder } from './app.js';
-import { createDecode } from './decode/index.js';
+import { createDecoding } from './decode/index.js';
 import { createHttp } from './http.js';
 import { createLog, logHeld, surviveSurprises } from './log.js';
 import { readThread, startLoopMonitor } from './metrics.js';
@@ -20,7 +20,8 @@ async function run(port: Port, { thread, config, ended }: ThreadTask): Promise<v
   const failures = createThrottle(sameFailureMs);
   const loop = startLoopMonitor();
   const variants: VariantCounts = new Map();
-  const stats = () => readThread({ http, loop, variants });
+  const decoding = createDecoding(config);
+  const stats = () => readThread({ http, loop, decoding, variants });
   const offers: ThreadOffers = {
     load: async order => {
       await shelf.load(order);
@@ -53,7 +54,7 @@ async function run(port: Port, { thread, config, ended }: ThreadTask): Promise<v
     trafficOf: shelf.trafficOf,
     variants,
     registry: absent,
-    decode: createDecode(config),
+    decode: decoding.decode,
     isDraining: http.isDraining,
     threads: async () => [stats()], // never asked: the metrics come from the main thread
   };

@@ -5,7 +5,7 @@ import { type EngineLogLine, InferenceError, listDevices, onEngineLog } from '..
 import { addressesOf, isLoopback, urlOf } from '../address.js';
 import { createResponder } from '../app.js';
 import { type Config, readConfig, threadShareOf } from '../config.js';
-import { createDecode } from '../decode/index.js';
+import { createDecoding } from '../decode/index.js';
 import { createHttp } from '../http.js';
 import { createLog, createLogWriter, type Log, logHeld, surviveSurprises } from '../log.js';
 import { readThread, startLoopMonitor } from '../metrics.js';
@@ -42,6 +42,8 @@ export async function serve(args: readonly string[]): Promise<number> {
     threads = others;
     const registry = createRegistry({ shelves: others.shelves(shelf), locate: packages.open });
     await loadAll(registry, config, { log, stop });
+    const decoding = createDecoding(share);
+    const parts = { http, loop, decoding, variants };
     const context: ServerContext = {
       config,
       log,
@@ -50,9 +52,9 @@ export async function serve(args: readonly string[]): Promise<number> {
       trafficOf: shelf.trafficOf,
       variants,
       registry,
-      decode: createDecode(share),
+      decode: decoding.decode,
       isDraining: http.isDraining,
-      threads: async () => [readThread({ http, loop, variants }), ...(await others.stats())],
+      threads: async () => [readThread(parts), ...(await others.stats())],
     };
     if (stop.signal() === undefined) await listenAll({ http, threads, context });
     const lost = await Promise.race([stop.requested, threads.lost]);

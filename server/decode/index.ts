@@ -5,7 +5,7 @@ import type { ModelInfo, TensorSpec } from '../../lib/index.js';
 import { badInput, quote, quoteAll } from './describe.js';
 import { createImageDecoder, type DecodeImage, type ImageTensor, looksLikeImage } from './image.js';
 import { type Part, readParts } from './multipart.js';
-import { createTurns, type TakeTurn } from './turns.js';
+import { createTurns, type TakeTurn, type TurnStats } from './turns.js';
 
 export interface EncodedBody {
   readonly body: Buffer;
@@ -108,12 +108,19 @@ export interface DecodeLimits {
 /** Images are decoded in Node's pool of threads, which has four; what runs there cannot be stopped. */
 const poolThreads = Math.min(4, availableParallelism());
 
-export function createDecode(limits: DecodeLimits): Decode {
+/** What decodes the bodies of one HTTP thread. */
+export interface Decoding {
+  readonly decode: Decode;
+  /** Of its images. */
+  readonly stats: () => TurnStats;
+}
+
+export function createDecoding(limits: DecodeLimits): Decoding {
   const { maxImagePixels, maxWaitingImages, httpThreads } = limits;
   const atOnce = Math.max(1, Math.floor(poolThreads / httpThreads));
   const decodeImage = createImageDecoder(maxImagePixels);
-  const takeTurn = createTurns({ atOnce, maxWaiting: maxWaitingImages });
-  return (encoded, info) => {
+  const { take: takeTurn, stats } = createTurns({ atOnce, maxWaiting: maxWaitingImages });
+  const decode: Decode = (encoded, info) => {
     const { body, contentType, contentEncoding } = encoded;
     if (contentEncoding !== '' && contentEncoding.toLowerCase() !== 'identity') {
       const message = `header content-encoding: expected none, got ${quote(contentEncoding)}`;
@@ -124,6 +131,7 @@ export function createDecode(limits: DecodeLimits): Decode {
     const decoder = decoders.find(({ takes }) => takes(job));
     return decoder === undefined ? unsupported(job, 'header content-type') : decoder.decode(job);
   };
+  return { decode, stats };
 }
 
 function withoutParameters(contentType: string): string {

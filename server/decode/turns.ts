@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lets a few slow pieces of work run at a time; a bounded number of others waits, as long as somebody wants them.
+// Lets a few images be decoded at a time; a bounded number of others waits, as long as somebody wants them.
 import { InferenceError } from '../../lib/index.js';
 
 export interface TurnLimits {
@@ -23,15 +23,28 @@ export interface Claim {
  */
 export type TakeTurn = <T>(work: () => Promise<T>, claim: Claim) => Promise<T>;
 
-export function createTurns({ atOnce, maxWaiting }: TurnLimits): TakeTurn {
+export interface Turns {
+  readonly take: TakeTurn;
+  readonly stats: () => TurnStats;
+}
+
+export interface TurnStats {
+  /** Images that wait now. */
+  readonly waiting: number;
+  /** Images that were refused because too many waited. */
+  readonly refused: number;
+}
+
+export function createTurns({ atOnce, maxWaiting }: TurnLimits): Turns {
   const waiting = new Set<() => void>();
   let running = 0;
+  let refused = 0;
   const startNext = () => {
     running--;
     const [start] = waiting;
     start?.();
   };
-  return (work, { signal, endsMs }) =>
+  const take: TakeTurn = (work, { signal, endsMs }) =>
     new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
       const leave = () => {
@@ -52,12 +65,16 @@ export function createTurns({ atOnce, maxWaiting }: TurnLimits): TakeTurn {
       const leftMs = endsMs - performance.now();
       if (signal.aborted) return cancel();
       if (leftMs <= 0) return refuse(late());
-      if (running >= atOnce && waiting.size >= maxWaiting) return refuse(full(maxWaiting));
+      if (running >= atOnce && waiting.size >= maxWaiting) {
+        refused++;
+        return refuse(full(maxWaiting));
+      }
       signal.addEventListener('abort', cancel);
       if (leftMs < Number.POSITIVE_INFINITY) timer = setTimeout(() => refuse(late()), leftMs);
       if (running < atOnce) start();
       else waiting.add(start);
     });
+  return { take, stats: () => ({ waiting: waiting.size, refused }) };
 }
 
 function full(maxWaiting: number): InferenceError {

@@ -116,5 +116,7 @@ t.test('more images than can wait are refused at once', async t => {
     t.equal(said['retry-after'], '1');
     t.match(JSON.parse(text).message, /queue is full, 1 images wait/);
   }
+  t.equal(await metric(server, 'inference_images_refused_total'), refused.length);
+  t.equal(await metric(server, 'inference_images_waiting'), 0);
   t.equal((await call(url, { body: image, headers })).status, 200);
 });

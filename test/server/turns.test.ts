@@ -21,7 +21,7 @@ function workshop() {
 const wanted = () => ({ signal: new AbortController().signal, endsMs: never });
 
 t.test('two at a time, in order', async t => {
-  const takeTurn = createTurns({ atOnce: 2, maxWaiting: 9 });
+  const { take: takeTurn } = createTurns({ atOnce: 2, maxWaiting: 9 });
   const { begun, work, end } = workshop();
   const [a, b, c] = ['a', 'b', 'c'].map(name => takeTurn(work(name), wanted()));
   t.same(begun, ['a', 'b']);
@@ -35,11 +35,14 @@ t.test('two at a time, in order', async t => {
 });
 
 t.test('a line that is full refuses at once and is free again later', async t => {
-  const takeTurn = createTurns({ atOnce: 1, maxWaiting: 1 });
+  const { take: takeTurn, stats } = createTurns({ atOnce: 1, maxWaiting: 1 });
   const { work, end } = workshop();
   const first = takeTurn(work('first'), wanted());
+  t.same(stats(), { waiting: 0, refused: 0 });
   const second = takeTurn(work('second'), wanted());
+  t.same(stats(), { waiting: 1, refused: 0 });
   const third = await failure(takeTurn(work('third'), wanted()));
+  t.same(stats(), { waiting: 1, refused: 1 });
   t.match(third, { code: 'INFER_QUEUE_FULL', message: /queue is full, 1 images wait/ });
   end('first');
   await first;
@@ -53,7 +56,7 @@ t.test('a line that is full refuses at once and is free again later', async t =>
 });
 
 t.test('who goes away leaves the line and is never started', async t => {
-  const takeTurn = createTurns({ atOnce: 1, maxWaiting: 1 });
+  const { take: takeTurn } = createTurns({ atOnce: 1, maxWaiting: 1 });
   const { begun, work, end } = workshop();
   const first = takeTurn(work('first'), wanted());
   const client = new AbortController();
@@ -70,7 +73,7 @@ t.test('who goes away leaves the line and is never started', async t => {
 });
 
 t.test('who is late is told so, waiting or begun, and only the first is started', async t => {
-  const takeTurn = createTurns({ atOnce: 1, maxWaiting: 1 });
+  const { take: takeTurn } = createTurns({ atOnce: 1, maxWaiting: 1 });
   const { begun, work } = workshop();
   t.capture(performance, 'now', () => 1000); // however long the calls take
   const hasty = () => ({ ...wanted(), endsMs: 1005 });
@@ -83,7 +86,7 @@ const pendingTimers = () => process.getActiveResourcesInfo().filter(kind => kind
 
 for (const outcome of ['is done', 'fails', 'is cancelled'] as const) {
   t.test(`work that ${outcome} leaves neither a timer nor a listener behind`, async t => {
-    const takeTurn = createTurns({ atOnce: 1, maxWaiting: 1 });
+    const { take: takeTurn } = createTurns({ atOnce: 1, maxWaiting: 1 });
     const before = pendingTimers().length;
     const client = new AbortController();
     const claim = { signal: client.signal, endsMs: performance.now() + 1_000_000 };
@@ -106,7 +109,7 @@ for (const outcome of ['is done', 'fails', 'is cancelled'] as const) {
 }
 
 t.test('work that fails gives its place on', async t => {
-  const takeTurn = createTurns({ atOnce: 1, maxWaiting: 1 });
+  const { take: takeTurn } = createTurns({ atOnce: 1, maxWaiting: 1 });
   const broken = takeTurn(() => Promise.reject(new Error('broken')), wanted());
   const next = takeTurn(async () => 'next', wanted());
   await t.rejects(broken, { message: 'broken' });
