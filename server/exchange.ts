@@ -94,6 +94,7 @@ function begin(all: Exchanges, { res, req, respond, method }: Arrival): Exchange
       asksForTiming,
       otherHeaders: others,
       body: noBytes,
+      releaseBody: () => releaseBodyOf(exchange),
       signal: createCancellation(),
     },
     head,
@@ -205,6 +206,12 @@ function surprise(all: Exchanges, exchange: Exchange, error: unknown): void {
   });
 }
 
+function releaseBodyOf({ request, body }: Exchange): void {
+  if (body === undefined) return;
+  request.body = noBytes;
+  releaseBody(body);
+}
+
 /** The last byte of the reply is handed over. */
 function written(all: Exchanges, exchange: Exchange, startMs: number): void {
   all.writeTimes.add(performance.now() - startMs);
@@ -215,7 +222,7 @@ function written(all: Exchanges, exchange: Exchange, startMs: number): void {
 function finish(all: Exchanges, exchange: Exchange): void {
   if (exchange.over) return;
   exchange.over = true;
-  if (exchange.body !== undefined) releaseBody(exchange.body);
+  releaseBodyOf(exchange);
   const last = all.inFlight.pop();
   if (last !== undefined && last !== exchange) {
     all.inFlight[exchange.index] = last;

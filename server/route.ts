@@ -10,7 +10,7 @@ import type { Shelf } from './shelf.js';
 import type { StageTimes } from './stages.js';
 import type { Throttle } from './throttle.js';
 
-/** One request, complete: every byte of the body has arrived and belongs to the handler. */
+/** One request, complete: every byte of the body has arrived. */
 export interface HttpRequest {
   /** Fresh for each request; the reply carries it as `x-request-id`. */
   readonly id: string;
@@ -30,6 +30,8 @@ export interface HttpRequest {
   /** Whether the reply should have its `timing`. */
   readonly asksForTiming: boolean;
   readonly body: Buffer;
+  /** For a handler that needs the body no longer: its memory is free for others then, else with the reply. */
+  readonly releaseBody: () => void;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
 }

@@ -75,7 +75,7 @@ const absent = new Proxy({} as Registry, {
 
 /** What is about the whole server, where it shares the port of predictions, is answered by the main thread. */
 function onlyPredictions(protocol: Protocol, main: Peer<MainOffers>): Protocol {
-  const askMain: Handler = async ({ signal: _, ...request }) => {
+  const askMain: Handler = async ({ signal: _, releaseBody: __, ...request }) => {
     const reply = await main.ask('respond', request);
     const { body } = reply;
     return typeof body === 'string' ? reply : { ...reply, body: Buffer.from(body) };

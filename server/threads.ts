@@ -32,7 +32,7 @@ export interface ThreadStart {
 }
 
 /** A request as it crosses to another thread. */
-export type SentRequest = Omit<HttpRequest, 'signal'>;
+export type SentRequest = Omit<HttpRequest, 'signal' | 'releaseBody'>;
 
 /** What a thread does for the main one. */
 export type ThreadOffers = {
@@ -104,7 +104,8 @@ export function createThreads(config: Config, writeLog: (line: string) => void):
       if (respond === undefined) throw new Error('asked before the start');
       const { buffer, byteOffset, length } = request.body; // a plain Uint8Array by now
       const body = Buffer.from(buffer, byteOffset, length);
-      return respond({ ...request, body, signal: new AbortController().signal });
+      const { signal } = new AbortController();
+      return respond({ ...request, body, releaseBody: () => {}, signal });
     },
     log: writeLog,
   };

@@ -9,6 +9,7 @@ import t from 'tap';
 import { InferenceError } from '../../lib/index.js';
 import { errors } from '../../server/protocol/mms/errors.js';
 import { fixture } from '../helpers.js';
+import { rawPost } from './connections.js';
 import { call, digits, iris, metric, openSocket, postJson, startServer } from './helpers.js';
 
 /** A directory with spin.onnx and these settings. */
@@ -100,6 +101,18 @@ t.test('bodies of all connections together stay within their memory', async t =>
   t.equal((await postJson(`${server.inference}/predictions/iris`, '[[1,2,3,4]]')).status, 200);
   t.equal(await metric(server, 'inference_http_buffered_bytes'), 0);
   holding.destroy();
+});
+
+t.test('a body whose prediction runs leaves its memory to others', async t => {
+  const text = JSON.stringify(spin(60_000_000)).padEnd(50_000);
+  const socket = await openSocket(server.inference);
+  socket.write(rawPost('/predictions/narrow', text));
+  const running = 'inference_running{model="narrow",version="1"}';
+  while ((await metric(server, running)) === 0);
+  t.equal(await metric(server, 'inference_http_in_flight'), 2, 'with the one that asks');
+  t.equal(await metric(server, 'inference_http_buffered_bytes'), 0);
+  socket.destroy();
+  while ((await metric(server, running)) > 0);
 });
 
 t.test('more images than can wait are refused at once', async t => {

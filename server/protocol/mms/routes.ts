@@ -74,6 +74,7 @@ function predict(server: ServerContext, prediction: Prediction): HttpReply | Pro
 }
 
 function run(decoded: Decoded, prediction: Prediction): HttpReply | Promise<HttpReply> {
+  prediction.request.releaseBody(); // it is tensors now, or a value
   if (decoded.kind === 'unsupported') return errors.fromStatus(415, decoded.message);
   if (decoded.kind === 'tensors') return classify(decoded, prediction);
   return answerInKind(decoded, prediction);
