@@ -78,7 +78,8 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const listening = new Promise<Record<string, string>>((resolve, reject) => {
     child.stdout?.on('data', (text: Buffer) => {
       output += text.toString();
-      if (output.includes('\n')) resolve(JSON.parse(output.split('\n')[0] ?? ''));
+      const line = /^\{.*\}$/m.exec(output)?.[0]; // Node may be told to print lines of its own
+      if (line !== undefined) resolve(JSON.parse(line));
     });
     exited.then(code => reject(new Error(`ended with ${code}: ${JSON.stringify(log)}`)));
   });
