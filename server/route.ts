@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What http.ts, app.ts and the protocols hand each other: requests, replies, routes. Types only.
-import type { ErrorCode, Histogram } from '../lib/index.js';
+import type { ErrorCode, Histogram, JsonTiming } from '../lib/index.js';
 import type { Config } from './config.js';
 import type { Decode } from './decode/index.js';
 import type { TurnStats } from './decode/turns.js';
 import type { Log } from './log.js';
 import type { Registry } from './registry/index.js';
 import type { Shelf } from './shelf.js';
-import type { StageTimes } from './stages.js';
 import type { Throttle } from './throttle.js';
 
 /** One request, complete: every byte of the body has arrived. */
@@ -43,8 +42,8 @@ export interface HttpReply {
   readonly headers?: Readonly<Record<string, string>>;
   /** Whether the connection is closed afterwards; by default it is for a status of 400 or more. */
   readonly close?: boolean;
-  /** Of a prediction; shown to a client that asked. */
-  readonly timing?: StageTimes;
+  /** Of a prediction from JSON; shown to a client that asked. */
+  readonly timing?: JsonTiming;
 }
 
 /** Answers one complete request. Never throws and never rejects. */

@@ -1,14 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How long the stages of requests take: histograms of all of them, and the header that tells of one.
-import type { Histogram } from '../lib/index.js';
-
-/** Stages of a prediction that its handler knows of, in microseconds. */
-export interface StageTimes {
-  readonly parseUs: number;
-  readonly queueUs: number;
-  readonly runUs: number;
-  readonly formatUs: number;
-}
+import type { Histogram, JsonTiming } from '../lib/index.js';
 
 /** Upper bounds in milliseconds, 10 us to 10 s, as the library has them in native/base/metrics.h. */
 const boundsMs = [
@@ -59,7 +51,7 @@ export function sumOf(histograms: readonly Histogram[]): Histogram {
 }
 
 /** @source  W3C Server Timing: names with `dur` in milliseconds. */
-export function serverTiming(acceptMs: number, times: StageTimes | undefined): string {
+export function serverTiming(acceptMs: number, times: JsonTiming | undefined): string {
   const entry = (name: string, ms: number) => `${name};dur=${ms.toFixed(3)}`;
   const accept = entry('accept', acceptMs);
   if (times === undefined) return accept;

@@ -8,7 +8,7 @@ import type { HttpReply, Responder } from '../../server/route.js';
 import { createDurations, sumOf } from '../../server/stages.js';
 import { until } from '../helpers.js';
 import { openClient } from './connections.js';
-import { openSocket } from './helpers.js';
+import { call, iris, openSocket, startServer } from './helpers.js';
 
 const limits = { maxRequestBytes: 1000, maxBufferedBytes: 10_000, maxHeaderBytes: 4096 };
 
@@ -55,6 +55,25 @@ for (const { name, header, reply, ...rest } of asked) {
     else t.equal(value, undefined);
   });
 }
+
+t.test('the stages of a real prediction come from the addon', async t => {
+  const server = await startServer({ models: [iris] });
+  t.teardown(server.stop);
+  const headers = { 'content-type': 'application/json', 'x-server-timing': '1' };
+  const body = '[[5.1,3.5,1.4,0.2]]';
+  const url = `${server.inference}/predictions/iris`;
+  const reply = await call(url, { method: 'POST', headers, body });
+  const entries = String(reply.headers['server-timing']).split(', ');
+  const times = new Map(entries.map(entry => entry.split(';dur=') as [string, string]));
+  t.same([...times.keys()], ['accept', 'parse', 'queue', 'run', 'format']);
+  t.ok(Number(times.get('run')) > 0, `run ${times.get('run')}`);
+  const plain = await call(url, {
+    method: 'POST',
+    headers: { ...headers, 'x-server-timing': '' },
+    body,
+  });
+  t.equal(plain.headers['server-timing'], undefined);
+});
 
 t.test('a body that comes late counts as arriving', async t => {
   const { http, url } = await startHttp(t, () => plain);

@@ -74,7 +74,6 @@ function predict(server: ServerContext, prediction: Prediction): HttpReply | Pro
 }
 
 function run(decoded: Decoded, prediction: Prediction): HttpReply | Promise<HttpReply> {
-  prediction.request.releaseBody(); // it is tensors now, or a value
   if (decoded.kind === 'unsupported') return errors.fromStatus(415, decoded.message);
   if (decoded.kind === 'tensors') return classify(decoded, prediction);
   return answerInKind(decoded, prediction);
@@ -85,9 +84,13 @@ async function answerInKind(
   { bytes }: Extract<Decoded, { kind: 'json' }>,
   { request, served, maxResponseBytes }: Prediction,
 ): Promise<HttpReply> {
-  const options = { signal: request.signal, maxResponseBytes };
-  const { body } = await served.model.predictJson(bytes, options);
-  return textReply(json, body);
+  const { signal, asksForTiming } = request;
+  const options = { signal, maxResponseBytes, timing: asksForTiming };
+  const answer = served.model.predictJson(bytes, options);
+  request.releaseBody(); // it is read by now, or copied
+  const { body, timing } = await answer;
+  const reply = textReply(json, body);
+  return timing === undefined ? reply : { ...reply, timing };
 }
 
 async function classify(
@@ -95,6 +98,7 @@ async function classify(
   { request, served }: Prediction,
 ): Promise<HttpReply> {
   const { model } = served;
+  request.releaseBody(); // it is tensors now
   const leftMs = endsMs - performance.now();
   if (leftMs <= 0) throw late();
   const timeout = leftMs < Number.POSITIVE_INFINITY ? { timeoutMs: leftMs } : {};
