@@ -86,9 +86,8 @@ async function answerInKind(
 ): Promise<HttpReply> {
   const { signal, asksForTiming } = request;
   const options = { signal, maxResponseBytes, timing: asksForTiming };
-  const answer = served.model.predictJson(bytes, options);
-  request.releaseBody(); // it is read by now, or copied
-  const { body, timing } = await answer;
+  // The body keeps its share of maxBufferedBytes until then: nothing else counts a large one before it is read.
+  const { body, timing } = await served.model.predictJson(bytes, options);
   const reply = textReply(json, body);
   return timing === undefined ? reply : { ...reply, timing };
 }
