@@ -12,7 +12,6 @@
 #include <string_view>
 #include <utility>
 
-#include "native/addon/convert.h"
 #include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/base/request.h"

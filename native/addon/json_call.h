@@ -5,10 +5,12 @@
 
 #include <napi.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
 
+#include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/codec/json_request.h"

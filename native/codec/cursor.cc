@@ -20,8 +20,10 @@ int hexValue(char c) {
   if (isDigit(c)) {
     return c - '0';
   }
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+  if (c >= 'a' && c <= 'f') {
+    return c - 'a' + 10;
+  }
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 // The four digits of a \u; -1 when they are none.

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -17,7 +16,7 @@
 namespace infer::codec {
 
 // The forms of a body, as bits.
-enum Form : std::uint8_t {
+enum Form : unsigned {
   kV2 = 1,         // {"inputs": [{"name", "datatype", "shape", "data"}]}
   kInstances = 2,  // {"instances": [row, ...]}, a row as a value or as an object by input name
   kArray = 4,      // the only input as a nested array

@@ -26,6 +26,12 @@ constexpr std::array<double, 23> kPowersOfTen = {1e0,  1e1,  1e2,  1e3,  1e4,  1
 // Beyond any type, and far from what a sum of two could overflow.
 constexpr std::int64_t kHugeExponent = 1'000'000'000'000'000;
 
+constexpr std::uint16_t kSign = 0x8000;  // of a 16-bit float
+
+int biasOf(const SmallFloat& layout) {
+  return static_cast<int>(1U << (layout.exponentBits - 1U)) - 1;
+}
+
 // Both factors are exact, so that the result is rounded once. Source: W. D. Clinger, How to read
 // floating point numbers accurately (1990).
 bool quickDouble(const Number& number, double& value) {
@@ -191,37 +197,37 @@ bool toMagnitude(const Number& number, std::uint64_t& magnitude) {
 }
 
 std::uint16_t toSmallFloat(const SmallFloat& layout, double value) {
-  const std::uint16_t sign = std::signbit(value) ? 0x8000 : 0;
+  const std::uint16_t sign = std::signbit(value) ? kSign : 0;
   const double size = std::fabs(value);
   if (size == 0) {
     return sign;
   }
-  if (!(size < std::numeric_limits<double>::infinity())) {
-    return sign | infinityOf(layout);
-  }
-  const int bias = (1 << (layout.exponentBits - 1)) - 1;
-  const int exponent = std::min(std::max(std::ilogb(size), 1 - bias), bias + 1);
+  const auto infinity = static_cast<double>(infinityOf(layout));
+  const int bias = biasOf(layout);
+  const int exponent = std::clamp(std::ilogb(size), 1 - bias, bias + 1);
+  const auto fractionBits = static_cast<int>(layout.fractionBits);
   // Exact, as only a power of two divides; rounded to even once.
-  const double units = std::nearbyint(std::ldexp(size, layout.fractionBits - exponent));
+  const double units = std::nearbyint(std::ldexp(size, fractionBits - exponent));
   // Units of 2^fractionBits and more carry into the exponent field by themselves.
-  const double bits = std::ldexp(exponent + bias - 1, layout.fractionBits) + units;
-  const double most = infinityOf(layout);
-  return sign | static_cast<std::uint16_t>(std::min(bits, most));
+  const double bits = std::ldexp(exponent + bias - 1, fractionBits) + units;
+  return static_cast<std::uint16_t>(sign + static_cast<std::uint16_t>(std::min(bits, infinity)));
 }
 
 float fromSmallFloat(const SmallFloat& layout, std::uint16_t bits) {
-  const auto [exponentBits, fractionBits] = layout;
-  const unsigned fraction = bits & ((1U << static_cast<unsigned>(fractionBits)) - 1U);
-  const int field = (bits & 0x7fff) >> fractionBits;
-  const float sign = (bits & 0x8000) != 0 ? -1.0F : 1.0F;
-  if (field == (1 << exponentBits) - 1) {
-    return fraction == 0 ? sign * std::numeric_limits<float>::infinity()
-                         : std::numeric_limits<float>::quiet_NaN();
+  const unsigned size = bits & (kSign - 1U);
+  const unsigned fraction = size & ((1U << layout.fractionBits) - 1U);
+  const unsigned field = size >> layout.fractionBits;
+  float value = 0;
+  if (size >= infinityOf(layout)) {
+    value = fraction == 0 ? std::numeric_limits<float>::infinity()
+                          : std::numeric_limits<float>::quiet_NaN();
+  } else {
+    const unsigned units = field == 0 ? fraction : fraction + (1U << layout.fractionBits);
+    const int exponent = static_cast<int>(std::max(field, 1U)) - biasOf(layout) -
+                         static_cast<int>(layout.fractionBits);
+    value = std::ldexp(static_cast<float>(units), exponent);
   }
-  const int bias = (1 << (exponentBits - 1)) - 1;
-  const unsigned units =
-      field == 0 ? fraction : fraction + (1U << static_cast<unsigned>(fractionBits));
-  return sign * std::ldexp(static_cast<float>(units), std::max(field, 1) - bias - fractionBits);
+  return (bits & kSign) != 0 ? -value : value;
 }
 
 void appendNumber(std::string& out, float value) {

@@ -49,6 +49,7 @@ class NamedRows {
       return *std::move(wrong);
     }
     std::vector<Tensor> inputs;
+    inputs.reserve(readers_.size());
     for (NestedReader& reader : readers_) {
       inputs.push_back(std::move(reader).finish());
     }

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <type_traits>
 
 #include "native/base/tensor.h"
 #include "native/codec/number.h"

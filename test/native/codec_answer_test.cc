@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Outputs to JSON answers: elements, nesting, the three forms, and what cannot be written.
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // JSON bodies to inputs: elements, shapes, the three forms, and what each refusal says.
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
