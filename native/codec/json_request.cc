@@ -95,7 +95,7 @@ class Reader {
   }
 
  private:
-  bool takes(Form form) const { return (options_.forms & form) != 0; }
+  bool takes(Form form) const { return (options_.forms & static_cast<unsigned>(form)) != 0; }
   Cursor cursorAt(std::size_t at) const { return Cursor(body_, at); }
 
   // Steps over the whole body; false when it is not JSON.

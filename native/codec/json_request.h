@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -16,12 +17,12 @@
 namespace infer::codec {
 
 // The forms of a body, as bits.
-enum Form : unsigned {
+enum Form : std::uint8_t {
   kV2 = 1,         // {"inputs": [{"name", "datatype", "shape", "data"}]}
   kInstances = 2,  // {"instances": [row, ...]}, a row as a value or as an object by input name
   kArray = 4,      // the only input as a nested array
 };
-inline constexpr unsigned kAllForms = kV2 | kInstances | kArray;
+inline constexpr unsigned kAllForms = 7;
 
 struct JsonOptions {
   unsigned forms = kAllForms;        // that are taken

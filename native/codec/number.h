@@ -44,9 +44,9 @@ inline bool scanEight(const char* at, std::uint64_t& value) {
   if ((((word & ~kHighBits) + kAboveNine) | word) & kHighBits) {
     return false;
   }
-  word = (word * 10 + (word >> 8U)) & 0x00ff'00ff'00ff'00ff;
-  word = (word * 100 + (word >> 16U)) & 0x0000'ffff'0000'ffff;
-  value = (word * 10'000 + (word >> 32U)) & 0xffff'ffff;
+  word = (word * 10 + (word >> 8U)) & 0x00ff'00ff'00ff'00ffU;
+  word = (word * 100 + (word >> 16U)) & 0x0000'ffff'0000'ffffU;
+  value = (word * 10'000 + (word >> 32U)) & 0xffff'ffffU;
   return true;
 }
 
