@@ -18,7 +18,8 @@ export const errorTable = [
   },
   {
     code: 'INFER_MODEL_INVALID',
-    meaning: 'The model file or its model.json is broken, truncated, unsupported or contradictory.',
+    meaning:
+      'The model file, its model.json or its package is broken, truncated, unsupported or contradictory.',
     remedy: 'Export the model again, or correct the key that the message names.',
   },
   {

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One table of settings -> one frozen Config; flag over environment over file over default.
-import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-import { InferenceError } from '../lib/index.js';
+// The table of settings, and the Config that is made of it.
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -32,7 +29,7 @@ export interface Config {
   readonly logLevel: LogLevel;
 }
 
-type Value = string | number | readonly string[];
+export type Value = string | number | readonly string[];
 
 /** One setting. Flag and environment variable follow from the key: `maxRequestBytes`, `--max-request-bytes`, `INFERENCE_NATIVE_MAX_REQUEST_BYTES`. */
 export interface SettingRow {
@@ -58,7 +55,7 @@ export const settingTable: readonly SettingRow[] = [
     type: 'list',
     default: [],
     description:
-      'Models to serve, each a path or `name=path`; also given as arguments without a flag. Without any the shipped ones are served.',
+      'Models to serve, each a path or `name=path`; also given as arguments without a flag, or `ALL` for those in `modelStore`. Without any the shipped ones are served.',
   },
   {
     key: 'modelStore',
@@ -194,40 +191,6 @@ export function variableOf(key: string): string {
   return `INFERENCE_NATIVE_${key.replace(/[A-Z]/g, letter => `_${letter}`).toUpperCase()}`;
 }
 
-const configFlag = 'config';
-
-/**
- * Reads all settings.
- * @param args         command line after the command's name.
- * @param environment  variables of the process; `INFERENCE_NATIVE_CONFIG` names a file as `--config` does.
- * @throws             INFER_BAD_INPUT naming the flag, variable or key; an unknown one with those that are known.
- */
-export function readConfig(
-  args: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
-): Config {
-  const flags = readFlags(args);
-  const path = flags.get(configFlag) ?? environment[variableOf(configFlag)];
-  const file = typeof path === 'string' ? readFile(path) : new Map<string, unknown>();
-  const entries = settingTable.map((row): [string, Value] => {
-    const flag = flags.get(row.key);
-    if (flag !== undefined) return [row.key, check(row, flag, flagOf(row.key))];
-    const variable = environment[variableOf(row.key)];
-    if (variable !== undefined)
-      return [row.key, check(row, fromText(row, variable), variableOf(row.key))];
-    if (file.has(row.key)) return [row.key, check(row, file.get(row.key), `${path}: "${row.key}"`)];
-    return [row.key, row.default];
-  });
-  const config = Object.fromEntries(entries) as unknown as Config; // each value was checked against its row
-  const { maxBufferedBytes } = threadShareOf(config);
-  if (config.maxRequestBytes > maxBufferedBytes) {
-    const limit = config.httpThreads === 1 ? '' : ' / httpThreads';
-    const expected = `at most maxBufferedBytes${limit} (${maxBufferedBytes})`;
-    throw bad('maxRequestBytes', expected, config.maxRequestBytes);
-  }
-  return Object.freeze(config);
-}
-
 /** What one HTTP thread works with: an equal part of what the process may hold in all, so that none asks the others. */
 export function threadShareOf(config: Config): Config {
   const { httpThreads, maxBufferedBytes, maxWaitingImages } = config;
@@ -236,105 +199,4 @@ export function threadShareOf(config: Config): Config {
     maxBufferedBytes: Math.floor(maxBufferedBytes / httpThreads),
     maxWaitingImages: Math.floor(maxWaitingImages / httpThreads),
   };
-}
-
-function bad(where: string, expected: string, got: unknown): InferenceError {
-  return new InferenceError(
-    'INFER_BAD_INPUT',
-    `${where}: expected ${expected}, got ${JSON.stringify(got)}`,
-  );
-}
-
-/** Flags and bare arguments by key: models add up, of other flags the last counts. Nothing is checked yet. */
-function readFlags(args: readonly string[]): Map<string, unknown> {
-  const rows = new Map(settingTable.map(row => [flagOf(row.key).slice(2), row]));
-  const options = Object.fromEntries(
-    [...rows.keys(), configFlag].map(name => [name, { type: 'string' } as const]),
-  );
-  const { tokens } = parseArgs({
-    args: [...args],
-    options,
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  });
-  const given = new Map<string, unknown>();
-  let models: string[] | undefined;
-  for (const token of tokens) {
-    if (token.kind === 'positional') models = [...(models ?? []), token.value];
-    if (token.kind !== 'option') continue;
-    const row = rows.get(token.name);
-    const key = row?.key ?? configFlag;
-    if (row === undefined && token.name !== configFlag) throw unknownFlag(token.rawName);
-    if (token.value === undefined || (!token.inlineValue && token.value.startsWith('--'))) {
-      throw bad(token.rawName, 'a value after it', token.value ?? null);
-    }
-    if (row?.key === 'models') models = [...(models ?? []), ...listOf(token.value)];
-    else given.set(key, row === undefined ? token.value : fromText(row, token.value));
-  }
-  if (models !== undefined) given.set('models', models);
-  return given;
-}
-
-function unknownFlag(name: string): InferenceError {
-  const known = [...settingTable.map(row => flagOf(row.key)), `--${configFlag}`].sort().join(', ');
-  return new InferenceError('INFER_BAD_INPUT', `${name}: no such flag; known are ${known}`);
-}
-
-/** What a flag or variable says, in the row's type where that is possible. */
-function fromText({ type }: SettingRow, text: string): unknown {
-  if (type === 'integer') return /^\d+$/.test(text) ? Number(text) : text;
-  if (type === 'list') return listOf(text);
-  return text;
-}
-
-function listOf(text: string): string[] {
-  return text.split(',').filter(part => part !== '');
-}
-
-function readFile(path: string): Map<string, unknown> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new InferenceError(
-      'INFER_BAD_INPUT',
-      `--config ${path}: expected a JSON file, got: ${reason}`,
-    );
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw bad(`--config ${path}`, 'a JSON object', parsed);
-  }
-  const known = settingTable.map(row => row.key);
-  const unknown = Object.keys(parsed).find(key => !known.some(name => name === key));
-  if (unknown !== undefined) {
-    const message = `${path}: no such key as ${JSON.stringify(unknown)}; known are ${known.join(', ')}`;
-    throw new InferenceError('INFER_BAD_INPUT', message);
-  }
-  return new Map(Object.entries(parsed));
-}
-
-function check(row: SettingRow, value: unknown, where: string): Value {
-  const { type, range, choices } = row;
-  if (type === 'integer') {
-    const [low, high] = range ?? [0, Number.MAX_SAFE_INTEGER];
-    const fits =
-      typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high;
-    if (!fits) throw bad(where, `an integer from ${low} to ${high}`, value);
-    return value;
-  }
-  if (type === 'list') {
-    const fits =
-      Array.isArray(value) &&
-      value.length > 0 &&
-      value.every(entry => typeof entry === 'string' && entry !== '');
-    if (!fits) throw bad(where, 'a list of one or more texts', value);
-    return value;
-  }
-  if (typeof value !== 'string' || value === '') throw bad(where, 'a text', value);
-  if (choices !== undefined && !choices.includes(value)) {
-    throw bad(where, `one of ${choices.join(', ')}`, value);
-  }
-  return value;
 }

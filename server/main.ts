@@ -4,9 +4,10 @@
 import { readFileSync } from 'node:fs';
 import { InferenceError } from '../lib/index.js';
 import { archive } from './commands/archive.js';
+import { config } from './commands/config.js';
 import { devices } from './commands/devices.js';
 import { serve } from './commands/serve.js';
-import { flushLog } from './log.js';
+import { runProgram } from './program.js';
 import { usage } from './usage.js';
 
 /** @returns  exit code. */
@@ -27,6 +28,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['serve', serve],
   ['devices', devices],
   ['archive', archive],
+  ['config', config],
   ['help', help],
   ['--help', help],
   ['-h', help],
@@ -41,11 +43,4 @@ async function main([name = '', ...args]: readonly string[]): Promise<number> {
   throw new InferenceError('INFER_BAD_INPUT', `${message} known are ${known}`);
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  const isKnown = error instanceof InferenceError;
-  process.stderr.write(`inference-native: ${isKnown ? error.message : String(error)}\n`);
-  process.exitCode = isKnown && error.code === 'INFER_BAD_INPUT' ? 2 : 1;
-}
-if (!(await flushLog())) process.exit();
+await runProgram('inference-native', 2, () => main(process.argv.slice(2)));

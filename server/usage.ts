@@ -15,10 +15,11 @@ export function usage(): string {
     'inference-native devices [--json]           what can run here, and why the rest cannot',
     'inference-native archive --model-name NAME --model-path DIRECTORY [--model-version VERSION]',
     '    [--handler TEXT] [--export-path DIRECTORY] [--force]   make NAME.mar from a model directory',
+    'inference-native config --explain [flags]   each setting of serve, and where it is from',
     '',
     'Flags of serve, each with its default:',
     ...flags,
-    `  ${'--config'.padEnd(flagWidth)}JSON file with any of these, under their names in camelCase`,
+    `  ${'--config'.padEnd(flagWidth)}JSON file with any of these, under their names in camelCase; or a config.properties`,
     '',
   ].join('\n');
 }

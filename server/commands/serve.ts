@@ -4,23 +4,41 @@ import { fileURLToPath } from 'node:url';
 import { type EngineLogLine, InferenceError, listDevices, onEngineLog } from '../../lib/index.js';
 import { addressesOf, isLoopback, urlOf } from '../address.js';
 import { createResponder } from '../app.js';
-import { type Config, readConfig, threadShareOf } from '../config.js';
+import { type Config, threadShareOf } from '../config.js';
 import { createDecoding } from '../decode/index.js';
 import { createHttp } from '../http.js';
+import type { ConfigReport } from '../layers.js';
 import { createLog, createLogWriter, type Log, logHeld, surviveSurprises } from '../log.js';
 import { readThread, startLoopMonitor } from '../metrics.js';
 import { createPackages, type Packages } from '../packages/index.js';
 import { defaultErrors, protocols } from '../protocol/index.js';
 import { createRegistry, type RegisterRequest, type Registry } from '../registry/index.js';
 import type { HttpServer, ListenerName, ServerContext, VariantCounts } from '../route.js';
+import { explainConfig } from '../settings.js';
 import { createShelf } from '../shelf.js';
 import { type StopSignal, watchSignals } from '../signals.js';
 import { createThreads, type Threads } from '../threads.js';
 import { createThrottle, kindOf, sameFailureMs, type Throttle } from '../throttle.js';
 
+/** How the programs that serve differ. */
+export interface ServeOptions {
+  /** Served when no model is asked for. */
+  readonly usualModels: readonly string[];
+  /** Whether a model that cannot be loaded is left out, and the others are served. */
+  readonly skipFailing: boolean;
+  /** Said on standard output, behind the line with the addresses. */
+  readonly started?: string;
+}
+
 /** @returns  exit code, once everything is closed. */
-export async function serve(args: readonly string[]): Promise<number> {
-  const config = readConfig(args, process.env);
+export function serve(args: readonly string[]): Promise<number> {
+  const usualModels = shippedModels.map(shippedPath);
+  return runServer(explainConfig(args, process.env), { usualModels, skipFailing: false });
+}
+
+/** @returns  exit code, once everything is closed. */
+export async function runServer(report: ConfigReport, options: ServeOptions): Promise<number> {
+  const { config } = report;
   const writeLog = createLogWriter();
   const log = createLog(config.logLevel, writeLog);
   const stop = watchSignals(log);
@@ -34,14 +52,15 @@ export async function serve(args: readonly string[]): Promise<number> {
   let threads: Threads | undefined;
   surviveSurprises(log);
   try {
-    logLayout(log);
+    logStart(log, report);
     packages = await createPackages(config);
     const share = threadShareOf(config);
     const http = await createHttp({ ...share, errors: defaultErrors });
     const others = createThreads(share, writeLog);
     threads = others;
     const registry = createRegistry({ shelves: others.shelves(shelf), locate: packages.open });
-    await loadAll(registry, config, { log, stop });
+    const wanted = await wantedModels(config, options, packages);
+    await loadAll(registry, wanted, { log, stop, skipFailing: options.skipFailing });
     const decoding = createDecoding(share);
     const parts = { http, loop, decoding, variants };
     const context: ServerContext = {
@@ -56,7 +75,8 @@ export async function serve(args: readonly string[]): Promise<number> {
       isDraining: http.isDraining,
       threads: async () => [readThread(parts), ...(await others.stats())],
     };
-    if (stop.signal() === undefined) await listenAll({ http, threads, context });
+    const { started } = options;
+    if (stop.signal() === undefined) await listenAll({ http, threads, context, started });
     const lost = await Promise.race([stop.requested, threads.lost]);
     if (lost !== undefined) log.fatal({ event: 'thread_lost', ...lost });
     const code = await drain({ http, threads, config, log, stop });
@@ -97,7 +117,10 @@ function reasonOf(error: unknown): object {
   return { message: error instanceof Error ? error.message : String(error), err: error };
 }
 
-function logLayout(log: Log): void {
+function logStart(log: Log, { notes }: ConfigReport): void {
+  for (const { kind, ...note } of notes) {
+    log[kind === 'ignored' ? 'info' : 'warn']({ event: `setting_${kind}`, ...note });
+  }
   const { engines, quota, ...layout } = listDevices();
   log.info({ event: 'layout', ...layout, quota: Number.isFinite(quota) ? quota : null });
   for (const engine of engines) {
@@ -119,14 +142,32 @@ function readModelArgument(text: string): RegisterRequest {
   return { url: path ?? text, name, atStartup: true };
 }
 
+/** What is to be loaded; `ALL` stands for everything in the model store. */
+async function wantedModels(
+  { models }: Config,
+  { usualModels }: ServeOptions,
+  packages: Packages,
+): Promise<readonly RegisterRequest[]> {
+  if (models.length === 0) return usualModels.map(readModelArgument);
+  const isAll = models.length === 1 && models[0]?.toUpperCase() === 'ALL';
+  return (isAll ? await packages.list() : models).map(readModelArgument);
+}
+
 interface Start {
   readonly log: Log;
   readonly stop: StopSignal;
 }
 
-async function loadAll(registry: Registry, config: Config, { log, stop }: Start): Promise<void> {
-  const wanted = config.models.length > 0 ? config.models : shippedModels.map(shippedPath);
-  for (const request of wanted.map(readModelArgument)) {
+interface Loading extends Start {
+  readonly skipFailing: boolean;
+}
+
+async function loadAll(
+  registry: Registry,
+  wanted: readonly RegisterRequest[],
+  { log, stop, skipFailing }: Loading,
+): Promise<void> {
+  for (const request of wanted) {
     if (stop.signal() !== undefined) return;
     const startedMs = performance.now();
     try {
@@ -151,7 +192,7 @@ async function loadAll(registry: Registry, config: Config, { log, stop }: Start)
         path: request.url,
         ...reasonOf(error),
       });
-      throw error;
+      if (!skipFailing) throw error;
     }
   }
 }
@@ -163,10 +204,11 @@ interface Servers {
 
 interface Listening extends Servers {
   readonly context: ServerContext;
+  readonly started: string | undefined;
 }
 
-/** The line on standard output is the sign that requests are taken; it is the only one there. */
-async function listenAll({ http, threads, context }: Listening): Promise<void> {
+/** The line on standard output is the sign that requests are taken; what `started` says comes behind it. */
+async function listenAll({ http, threads, context, started }: Listening): Promise<void> {
   const { config, log } = context;
   const options = { protocols, context, errors: defaultErrors };
   const urls: Partial<Record<ListenerName, string>> = {};
@@ -189,6 +231,7 @@ async function listenAll({ http, threads, context }: Listening): Promise<void> {
   const line = { event: 'listening', inference, management, metrics, httpThreads };
   log.info(line);
   process.stdout.write(`${JSON.stringify(line)}\n`);
+  if (started !== undefined) process.stdout.write(`${started}\n`);
 }
 
 interface Ending extends Start, Servers {

@@ -3,7 +3,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import type { LoadOptions } from '../../lib/index.js';
+import { InferenceError, type LoadOptions } from '../../lib/index.js';
 import { invalid, type PackageLimits, quoted } from './archive.js';
 import { type Classifier, isKnownHandler, readClassifier } from './classifier.js';
 import { isArchiveName } from './extract.js';
@@ -36,6 +36,11 @@ export interface Packages {
    * @throws           INFER_BAD_INPUT, INFER_MODEL_NOT_FOUND, INFER_MODEL_INVALID.
    */
   readonly open: (location: string, isTrusted: boolean) => Promise<ModelSource>;
+  /**
+   * The names of what may be a model in the model store, sorted: directories and archives that are not hidden.
+   * @throws  INFER_BAD_INPUT without a model store, INFER_MODEL_NOT_FOUND when it cannot be read.
+   */
+  readonly list: () => Promise<readonly string[]>;
   /** Removes what was unpacked. */
   readonly close: () => Promise<void>;
 }
@@ -81,7 +86,22 @@ export async function createPackages(
       throw error;
     }
   };
-  return { open, close: workspace.close };
+  return { open, list: () => listStore(modelStore), close: workspace.close };
+}
+
+async function listStore(modelStore: string): Promise<readonly string[]> {
+  if (modelStore === '') {
+    throw new InferenceError('INFER_BAD_INPUT', 'models: ALL: expected a model store, got none');
+  }
+  const entries = await readdir(modelStore, { withFileTypes: true }).catch(error => {
+    const message = `modelStore ${quoted(modelStore)} cannot be read (${error.code})`;
+    throw new InferenceError('INFER_MODEL_NOT_FOUND', message, { cause: error });
+  });
+  return entries
+    .filter(entry => entry.isDirectory() || isArchiveName(entry.name))
+    .map(({ name }) => name)
+    .filter(name => !name.startsWith('.'))
+    .sort();
 }
 
 function labelOf(path: string): string {

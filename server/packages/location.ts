@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a model lies that is asked for by path, by name in the model store, or by URL.
 import { realpath } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InferenceError } from '../../lib/index.js';
 import { quoted } from './archive.js';
@@ -27,7 +27,7 @@ export async function findLocation(location: string, places: Places): Promise<st
   if (path.split(/[/\\]/).includes('..')) {
     throw refused(location, 'expected a path without ".." in the model store');
   }
-  const found = isAbsolute(path) ? path : join(modelStore, path);
+  const found = resolve(modelStore, path);
   if (!(await isInside(found, modelStore, location))) {
     throw refused(location, 'expected a path in the model store, got one that leads out of it');
   }

@@ -18,12 +18,12 @@ const refusals = [
   {
     args: [],
     code: 2,
-    says: /^inference-native: which command\? known are serve, devices, archive, help$/,
+    says: /^inference-native: which command\? known are serve, devices, archive, config, help$/,
   },
   {
     args: ['start'],
     code: 2,
-    says: /^inference-native: start: no such command; known are serve, devices, archive, help$/,
+    says: /^inference-native: start: no such command; known are serve, devices, archive, config, help$/,
   },
   {
     args: ['serve', '--prot', '1'],

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import t from 'tap';
 import {
   flagOf,
-  readConfig,
   type SettingRow,
   settingTable,
   threadShareOf,
   variableOf,
 } from '../../server/config.js';
+import { readConfig } from '../../server/settings.js';
 import { usage } from '../../server/usage.js';
 import { textOf } from '../helpers.js';
 

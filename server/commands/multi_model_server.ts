@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// `multi-model-server`: starts the server in the background or here, stops it, or tells its settings.
+import { spawn } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { InferenceError } from '../../lib/index.js';
+import { explainText } from '../explain.js';
+import { explainMms, mmsUsage, readCommandLine } from '../mms/command_line.js';
+import { isServer, pidFile, readPid, removePid, serverFlag, writePid } from '../mms/pid_file.js';
+import { runServer } from './serve.js';
+
+/** @returns  exit code. */
+export async function multiModelServer(args: readonly string[]): Promise<number> {
+  const command = readCommandLine(args);
+  if (command.action === 'help') return say(mmsUsage().trimEnd());
+  if (command.action === 'stop') return say(await stop());
+  const report = explainMms(command, process.env);
+  if (command.action === 'explain') return say(explainText(report).trimEnd());
+  if (command.action === 'restart') say(await stop());
+  const pid = readPid();
+  if (pid !== undefined && pid !== process.pid && isServer(pid)) {
+    const how = 'please use multi-model-server --stop to stop MMS.';
+    throw new InferenceError('INFER_BAD_INPUT', `Model server is already running, ${how}`);
+  }
+  if (!command.foreground) return startBehind(args);
+  writePid(process.pid);
+  return runServer(report, {
+    usualModels: [],
+    skipFailing: true,
+    started: 'Model server started.',
+  });
+}
+
+function say(text: string): 0 {
+  process.stdout.write(`${text}\n`);
+  return 0;
+}
+
+/** The same again as a process that outlives this one. Its output comes where ours does. */
+function startBehind(args: readonly string[]): number {
+  const own = [...process.execArgv, process.argv[1] ?? ''];
+  const given = args.map(arg => (arg === 'restart' ? 'start' : arg));
+  const child = spawn(process.execPath, [...own, serverFlag, ...given], {
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (child.pid === undefined) throw new Error(`cannot start ${process.execPath}`);
+  writePid(child.pid);
+  child.unref();
+  return 0;
+}
+
+/** Longer than a drain takes unless it is configured to. */
+const mostMs = 60_000;
+const lookMs = 20;
+
+/** Asks the server to end and waits until it has, so that its ports are free. @returns  what MMS says. */
+async function stop(): Promise<string> {
+  const pid = readPid();
+  if (pid === undefined) return 'Model server is not currently running.';
+  if (!isServer(pid)) {
+    removePid();
+    return 'Model server already stopped.';
+  }
+  process.kill(pid, 'SIGTERM');
+  const start = performance.now();
+  while (isServer(pid)) {
+    if (performance.now() - start > mostMs) {
+      const message = `${pidFile()}: process ${pid} still drains after ${mostMs} ms`;
+      throw new InferenceError('INFER_DEADLINE', message);
+    }
+    await delay(lookMs);
+  }
+  removePid();
+  return 'Model server stopped.';
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where settings come from: flag over environment over file over default, each checked and remembered with its source.
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { InferenceError } from '../lib/index.js';
+import { type Config, flagOf, settingTable, threadShareOf, variableOf } from './config.js';
+import {
+  bad,
+  type ConfigReport,
+  check,
+  type Environment,
+  type FileSettings,
+  fromText,
+  type Given,
+  type Layer,
+  listOf,
+} from './layers.js';
+import { isPropertiesName, readPropertiesFile } from './mms/file.js';
+
+const configFlag = 'config';
+
+/**
+ * Reads all settings.
+ * @param args         command line after the command's name.
+ * @param environment  variables of the process; `INFERENCE_NATIVE_CONFIG` names a file as `--config` does.
+ * @throws             INFER_BAD_INPUT naming the flag, variable or key; an unknown one with those that are known.
+ */
+export function explainConfig(args: readonly string[], environment: Environment): ConfigReport {
+  const flags = readFlags(args);
+  const path = flags.get(configFlag) ?? environment[variableOf(configFlag)];
+  const file = typeof path === 'string' ? readFile(path, environment) : noFile;
+  const layer = new Map<keyof Config, Given>();
+  for (const row of settingTable) {
+    const value = flags.get(row.key);
+    const source = flagOf(row.key);
+    if (value !== undefined) layer.set(row.key, { value: check(row, value, source), source });
+  }
+  return joinSettings(file, layer, environment);
+}
+
+/** The settings alone. */
+export function readConfig(args: readonly string[], environment: Environment): Config {
+  return explainConfig(args, environment).config;
+}
+
+/** @param flags  of the command line. @throws  INFER_BAD_INPUT for values that do not go together. */
+export function joinSettings(
+  { layer: file, overrides, notes }: FileSettings,
+  flags: Layer,
+  environment: Environment,
+): ConfigReport {
+  const layers = [overrides, flags, readVariables(environment), file];
+  const found = settingTable.map(({ key, default: value }): [keyof Config, Given] => {
+    const given = layers.map(layer => layer.get(key)).find(entry => entry !== undefined);
+    return [key, given ?? { value, source: 'default' }];
+  });
+  const values = found.map(([key, { value }]) => [key, value]);
+  const sources = found.map(([key, { source }]) => [key, source]);
+  const config: Config = Object.freeze(Object.fromEntries(values)); // each value was checked against its row
+  checkTogether(config);
+  return { config, sources: Object.fromEntries(sources), notes };
+}
+
+function checkTogether(config: Config): void {
+  const { maxBufferedBytes } = threadShareOf(config);
+  if (config.maxRequestBytes <= maxBufferedBytes) return;
+  const limit = config.httpThreads === 1 ? '' : ' / httpThreads';
+  const expected = `at most maxBufferedBytes${limit} (${maxBufferedBytes})`;
+  throw bad('maxRequestBytes', expected, config.maxRequestBytes);
+}
+
+function readVariables(environment: Environment): Layer {
+  const layer = new Map<keyof Config, Given>();
+  for (const row of settingTable) {
+    const source = variableOf(row.key);
+    const text = environment[source];
+    if (text === undefined) continue;
+    layer.set(row.key, { value: check(row, fromText(row, text), source), source });
+  }
+  return layer;
+}
+
+/** Flags and bare arguments by key: models add up, of other flags the last counts. Nothing is checked yet. */
+function readFlags(args: readonly string[]): Map<string, unknown> {
+  const rows = new Map(settingTable.map(row => [flagOf(row.key).slice(2), row]));
+  const options = Object.fromEntries(
+    [...rows.keys(), configFlag].map(name => [name, { type: 'string' } as const]),
+  );
+  const { tokens } = parseArgs({
+    args: [...args],
+    options,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const given = new Map<string, unknown>();
+  let models: string[] | undefined;
+  for (const token of tokens) {
+    if (token.kind === 'positional') models = [...(models ?? []), token.value];
+    if (token.kind !== 'option') continue;
+    const row = rows.get(token.name);
+    const key = row?.key ?? configFlag;
+    if (row === undefined && token.name !== configFlag) throw unknownFlag(token.rawName);
+    if (token.value === undefined || (!token.inlineValue && token.value.startsWith('--'))) {
+      throw bad(token.rawName, 'a value after it', token.value ?? null);
+    }
+    if (row?.key === 'models') models = [...(models ?? []), ...listOf(token.value)];
+    else given.set(key, row === undefined ? token.value : fromText(row, token.value));
+  }
+  if (models !== undefined) given.set('models', models);
+  return given;
+}
+
+function unknownFlag(name: string): InferenceError {
+  const known = [...settingTable.map(row => flagOf(row.key)), `--${configFlag}`].sort().join(', ');
+  return new InferenceError('INFER_BAD_INPUT', `${name}: no such flag; known are ${known}`);
+}
+
+const noFile: FileSettings = { layer: new Map(), overrides: new Map(), notes: [] };
+
+function readFile(path: string, environment: Environment): FileSettings {
+  if (isPropertiesName(path)) return readPropertiesFile(path, environment);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new InferenceError(
+      'INFER_BAD_INPUT',
+      `--config ${path}: expected a JSON file, got: ${reason}`,
+    );
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw bad(`--config ${path}`, 'a JSON object', parsed);
+  }
+  const layer = new Map<keyof Config, Given>();
+  for (const [key, value] of Object.entries(parsed)) {
+    const row = settingTable.find(candidate => candidate.key === key);
+    const source = `${path}: "${key}"`;
+    if (row === undefined) throw unknownKey(path, key);
+    layer.set(row.key, { value: check(row, value, source), source });
+  }
+  return { ...noFile, layer };
+}
+
+function unknownKey(path: string, key: string): InferenceError {
+  const known = settingTable.map(row => row.key).join(', ');
+  const message = `${path}: no such key as ${JSON.stringify(key)}; known are ${known}`;
+  return new InferenceError('INFER_BAD_INPUT', message);
+}

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+// config.properties, MMS_* variables, mms.conf and the flags of multi-model-server as our settings.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { explainText } from '../../server/explain.js';
+import type { Environment } from '../../server/layers.js';
+import { explainMms, readCommandLine } from '../../server/mms/command_line.js';
+import { readProperties } from '../../server/mms/file.js';
+import { type MmsKey, mmsKeys } from '../../server/mms/keys.js';
+import { parseProperties } from '../../server/mms/properties.js';
+import { explainConfig } from '../../server/settings.js';
+import { textOf } from '../helpers.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'mms-config-'));
+t.teardown(() => rmSync(folder, { recursive: true }));
+const store = join(folder, 'store');
+mkdirSync(store);
+let made = 0;
+
+function fileOf(text: string, ends = '.properties'): string {
+  const path = join(folder, `${made++}${ends}`);
+  writeFileSync(path, text);
+  return path;
+}
+
+/** @source the text of java.util.Properties.load(Reader) in the documentation of Java. */
+const texts: readonly { readonly text: string; readonly is: readonly unknown[] }[] = [
+  { text: 'a=1\nb : 2\nc 3\n', is: ['a', '1', 1, 'b', '2', 2, 'c', '3', 3] },
+  { text: '# no\n! no\n\n  \n\ta\t=\t1  ', is: ['a', '1  ', 5] },
+  { text: 'fruits  apple, \\\n    pear, \\\r\n  # fig', is: ['fruits', 'apple, pear, # fig', 1] },
+  { text: 'a=1\\\\\nb=2', is: ['a', '1\\', 1, 'b', '2', 2] },
+  { text: 'a=1\\', is: ['a', '1', 1] },
+  { text: 'k\\:e\\=y\\ s=v\\tw\\u0041\\z', is: ['k:e=y s', 'v\twAz', 1] },
+  { text: 'cheeses', is: ['cheeses', '', 1] },
+  { text: 'a==b=c', is: ['a', '=b=c', 1] },
+  { text: '\uFEFFa=1', is: ['a', '1', 1] },
+];
+
+for (const { text, is } of texts) {
+  t.test(`${JSON.stringify(text)} is read as Java reads it`, async t => {
+    const found = parseProperties(text).flatMap(({ key, value, line }) => [key, value, line]);
+    t.same(found, is);
+  });
+}
+
+const mapped: readonly { readonly text: string; readonly config: object }[] = [
+  { text: 'inference_address=http://0.0.0.0:9000', config: { host: '0.0.0.0', port: 9000 } },
+  { text: 'inference_address=HTTP://host', config: { host: 'host', port: 80 } },
+  { text: 'inference_address=http://[::1]:1/', config: { host: '::1', port: 1 } },
+  {
+    text: 'management_address=http://0.0.0.0',
+    config: { managementHost: '0.0.0.0', managementPort: 8081 },
+  },
+  { text: 'metrics_address=http://h:7', config: { metricsHost: 'h', metricsPort: 7 } },
+  { text: 'model_store=/models', config: { modelStore: '/models' } },
+  { text: 'load_models=a.mar, x=b.mar ,', config: { models: ['a.mar', 'x=b.mar'] } },
+  { text: 'load_models=ALL', config: { models: ['ALL'] } },
+  { text: 'load_models=', config: { models: [] } },
+  { text: 'max_request_size=10485760', config: { maxRequestBytes: 10_485_760 } },
+  {
+    text: 'max_request_size=1000000000',
+    config: { maxRequestBytes: 1e9, maxBufferedBytes: 1e9 },
+  },
+  { text: 'max_response_size=2000000000', config: { maxResponseBytes: 2 ** 28 } },
+  { text: 'number_of_netty_threads=0', config: { httpThreads: 1 } },
+  {
+    text: 'number_of_netty_threads=96',
+    config: { httpThreads: 64, maxBufferedBytes: 64 * 6_553_500 },
+  },
+  { text: 'max_request_size=1\nmax_request_size=2', config: { maxRequestBytes: 2 } },
+];
+
+for (const { text, config } of mapped) {
+  t.test(`${text.replace('\n', ' ')} becomes our setting`, async t => {
+    const report = explainConfig(['--config', fileOf(text)], {});
+    t.match(report.config, config);
+    t.same(report.notes, []);
+  });
+}
+
+const refused: readonly { readonly text: string; readonly says: string }[] = [
+  { text: '\n\nmax_request_size=x', says: ':3: max_request_size: expected an integer, got "x"' },
+  { text: 'max_request_size=-1', says: ':1: max_request_size: expected an integer from 1 to ' },
+  { text: 'job_queue_size=many', says: ':1: job_queue_size: expected an integer, got "many"' },
+  { text: 'debug=yes', says: ':1: debug: expected true or false, got "yes"' },
+  {
+    text: 'inference_address=https://h:1',
+    says: ':1: inference_address: expected http://host:port, as this version does not speak TLS',
+  },
+  { text: 'management_address=unix:/tmp/m.sock', says: 'as this version has no Unix sockets' },
+  { text: 'inference_address=localhost:80', says: 'expected http://host:port, got "localhost:80"' },
+  { text: 'inference_address=http://h:99999', says: 'expected an integer from 0 to 65535' },
+  {
+    text: 'disable_token_authorization=false',
+    says: ':1: disable_token_authorization: expected true: this version does not check tokens',
+  },
+  {
+    text: 'model_store=$$NOT_SET$$',
+    says: 'Invalid configuration: Invalid Environment Variable NOT_SET (',
+  },
+];
+
+for (const { text, says } of refused) {
+  t.test(`${JSON.stringify(text)} is refused`, async t => {
+    const path = fileOf(text);
+    const read = () => explainConfig(['--config', path], {});
+    const error = t.throws(read, { code: 'INFER_BAD_INPUT' }) as unknown as Error;
+    t.ok(error.message.includes(says), error.message);
+    t.ok(error.message.includes(path), 'the file is named');
+  });
+}
+
+t.test('every known key is used or has a reason, whatever its case may be', async t => {
+  t.ok(mmsKeys.length > 50);
+  const values = { text: 'x', integer: '7', boolean: 'true', address: 'http://h:1' };
+  for (const row of mmsKeys) {
+    const value = row.unless === 'true' ? 'false' : values[row.type];
+    const { layer, notes } = readProperties(`${row.key}=${value}`, 'f', {});
+    const kinds = notes.map(({ kind }) => kind);
+    if (row.ignored !== undefined) t.same(kinds, ['ignored'], row.key);
+    else if (row.unsupported !== undefined) t.same(kinds, ['unsupported'], row.key);
+    else t.same(kinds, [], row.key);
+    t.equal(
+      layer.size > 0,
+      row.settings !== undefined && Object.keys(row.settings(value)).length > 0,
+    );
+  }
+  const { notes } = readProperties(
+    'job_queue=1\ngrpc_inference_port=7070\nipex_enable=true',
+    'f',
+    {},
+  );
+  t.match(notes, [
+    { kind: 'unknown', key: 'job_queue', source: 'f:1' },
+    { kind: 'unsupported', key: 'grpc_inference_port', source: 'f:2' },
+    { kind: 'ignored', key: 'ipex_enable', source: 'f:3' },
+  ]);
+  const usual = 'decode_input_request=true\nnumber_of_gpu=0\ndebug=FALSE';
+  t.same(readProperties(usual, 'f', {}).notes, [], 'what we do anyway');
+});
+
+function explain(args: readonly string[], environment: Environment = {}) {
+  return explainMms(readCommandLine(args), environment);
+}
+
+t.test(
+  'variables that the file lets in win over flags, flags over ours, ours over the file',
+  async t => {
+    const lines = ['load_models=file.mar', 'max_request_size=10', 'max_response_size=11'];
+    const variables = {
+      MMS_LOAD_MODELS: 'variable.mar',
+      MMS_VMARGS: 'none',
+      INFERENCE_NATIVE_MAX_RESPONSE_BYTES: '12',
+    };
+    const shut = fileOf(lines.join('\n'));
+    const args = ['--model-store', store, '--models', 'flag.mar', 'x=y.mar', '--mms-config'];
+    const without = explain([...args, shut], variables);
+    t.same(without.config.models, ['flag.mar', 'x=y.mar']);
+    t.match(without.config, { modelStore: store, maxRequestBytes: 10, maxResponseBytes: 12 });
+    t.match(without.sources, {
+      models: '--models',
+      maxRequestBytes: `${shut}:2: max_request_size`,
+      maxResponseBytes: 'INFERENCE_NATIVE_MAX_RESPONSE_BYTES',
+      port: 'default',
+    });
+    const open = fileOf([...lines, 'enable_envvars_config=true'].join('\n'));
+    const { config, sources, notes } = explain([...args, open], variables);
+    t.same(config.models, ['variable.mar']);
+    t.equal(sources.models, 'MMS_LOAD_MODELS: load_models');
+    t.same(notes, [], 'vmargs is no variable');
+  },
+);
+
+t.test('the file is that of MMS_CONFIG_FILE, of the flag, or config.properties here', async t => {
+  const one = fileOf('max_request_size=1');
+  const two = fileOf('max_request_size=2');
+  const chosen = explain(['--mms-config', one], { MMS_CONFIG_FILE: two });
+  t.equal(chosen.config.maxRequestBytes, 2);
+  t.equal(explain(['--mms-config', one]).config.maxRequestBytes, 1);
+  t.equal(explain([]).config.maxRequestBytes, 6_553_500);
+  const here = process.cwd();
+  t.teardown(() => process.chdir(here));
+  process.chdir(store);
+  writeFileSync(join(store, 'config.properties'), 'max_request_size=3');
+  t.teardown(() => rmSync(join(store, 'config.properties')));
+  const { config, sources } = explain([]);
+  t.equal(config.maxRequestBytes, 3);
+  t.equal(sources.maxRequestBytes, 'config.properties:1: max_request_size');
+});
+
+t.test('the word sagemaker chooses one listener from variables that have to be set', async t => {
+  const names = ['RESPONSE_TIMEOUT', 'NUM_MODEL_WORKERS', 'MAX_RESPONSE_SIZE', 'MAX_REQUEST_SIZE'];
+  const environment = {
+    ...Object.fromEntries(names.map(name => [`SAGEMAKER_${name}`, '60'])),
+    SAGEMAKER_BIND_TO_PORT: '8088',
+    SAGEMAKER_MODEL_STORE: '/',
+    SAGEMAKER_HANDLER: 'service:handle',
+  };
+  const { config } = explain(['--mms-config', 'sagemaker'], environment);
+  t.match(config, {
+    host: '0.0.0.0',
+    port: 8088,
+    managementHost: '0.0.0.0',
+    managementPort: 8088,
+    modelStore: '/',
+    maxRequestBytes: 60,
+  });
+  const missing = () => explain(['--mms-config', 'sagemaker'], {});
+  t.throws(missing, { message: /Invalid Environment Variable SAGEMAKER_BIND_TO_PORT/ });
+});
+
+const conf = `# comment
+$ comment
+[MMS Arguments]
+--models
+resnet=a.model squeezenet=b.model
+
+--service
+optional
+
+--gen-api
+[gunicorn arguments]
+--workers
+4
+[Nginx Configurations]
+server {
+    listen       8080;
+}
+[MXNet Environment Variables]
+OMP_NUM_THREADS=1
+`;
+
+t.test('mms.conf of 0.x gives models and port, and the rest is named', async t => {
+  const path = fileOf(conf, '.conf');
+  const { config, sources, notes } = explain(['start', '--mms-config', path]);
+  t.match(config, { host: '0.0.0.0', port: 8080, modelStore: '' });
+  t.same(config.models, ['resnet=a.model', 'squeezenet=b.model']);
+  t.equal(sources.models, `${path}:4: load_models`);
+  t.match(notes, [
+    { kind: 'ignored', key: '--workers', source: `${path}:12` },
+    { kind: 'ignored', key: 'OMP_NUM_THREADS', source: `${path}:19` },
+  ]);
+  const unknown = fileOf('[MMS Arguments]\n[Apache]\n', '.conf');
+  const message = `${unknown}:2: expected a section of mms, gunicorn, nginx, mxnet, got "Apache"`;
+  t.throws(() => explain(['--mms-config', unknown]), { message });
+});
+
+const lines: readonly { readonly args: readonly string[]; readonly says: string }[] = [
+  { args: ['--strat'], says: '--strat: no such flag; known are --start, start, --stop, ' },
+  { args: ['--start', '--stop'], says: 'expected one of start and stop, got both' },
+  { args: ['--mms-config'], says: '--mms-config: expected a value after it, got null' },
+  { args: ['--model-store', '--start'], says: '--model-store: expected a value after it' },
+  { args: ['--models'], says: '--models: expected a value after it, got null' },
+  { args: ['--mms-config', '/no'], says: '--mms-config file not found: /no' },
+  { args: ['--model-store', '/no'], says: '--model-store directory not found: /no' },
+  { args: ['--models', 'a=b.mar'], says: '--model-store is required to load model locally.' },
+];
+
+for (const { args, says } of lines) {
+  t.test(`"${args.join(' ')}" is refused`, async t => {
+    const error = t.throws(() => explain(args), { code: 'INFER_BAD_INPUT' }) as unknown as Error;
+    t.ok(error.message.startsWith(says), error.message);
+  });
+}
+
+t.test('flags take their values in all spellings', async t => {
+  t.match(readCommandLine(['--models', 'a', 'b=c', '--foreground', '--model-store=s']), {
+    action: 'start',
+    models: ['a', 'b=c'],
+    foreground: true,
+    modelStore: 's',
+  });
+  t.equal(explain(['--models', 'ALL']).config.models[0], 'ALL', 'needs no store by itself');
+  const { notes } = explain(['--log-config', 'log4j2.xml']);
+  t.match(notes, [{ kind: 'ignored', key: 'log-config', source: '--log-config' }]);
+});
+
+t.test('the explanation names each value, its source, and what had no effect', async t => {
+  const path = fileOf('max_request_size=9\nkeystore_pass=secret\nwhat=1');
+  const text = explainText(explainConfig(['--config', path, '--port', '1', 'a', 'b'], {}));
+  const rows = text.split('\n');
+  t.match(rows[0], /^models +a,b +--models$/);
+  t.ok(rows.some(row => /^port +1 +--port$/.test(row)));
+  t.ok(rows.some(row => /^maxRequestBytes +9 +.*:1: max_request_size$/.test(row)));
+  t.ok(rows.some(row => /^drainGraceMs +1000 +default$/.test(row)));
+  t.match(text, `unsupported: keystore_pass (${path}:2): this version does not speak TLS\n`);
+  t.match(text, `unknown: what (${path}:3): there is no such key\n`);
+  t.notMatch(text, 'secret');
+});
+
+/** What docs/mms.md says about a key. */
+function meaning({ ignored, unsupported, unless, refused: never }: MmsKey): string {
+  if (ignored !== undefined) return `ignored: ${ignored}`;
+  const but = unless === undefined ? '' : `, unless \`${unless}\``;
+  if (unsupported !== undefined) return `not yet supported${but}: ${unsupported}`;
+  return never === undefined ? 'used' : `\`${never.value}\` is refused`;
+}
+
+t.test('docs/mms.md shows the table of keys', async t => {
+  const lines = textOf('docs', 'mms.md').split('\n');
+  const start = lines.findIndex(line => line.startsWith('| Key |')) + 2;
+  const rows = mmsKeys.map(row => {
+    const variable = row.isVariable === undefined ? '' : `\`MMS_${row.key.toUpperCase()}\``;
+    return `| \`${row.key}\` | ${row.type} | ${variable} | ${meaning(row)} |`;
+  });
+  t.same(lines.slice(start, start + rows.length + 1), [...rows, '']);
+});
