@@ -36,13 +36,19 @@ export type Visit = (entry: ArchiveEntry) => Promise<void>;
 /** Reads one kind of archive. @throws  INFER_MODEL_INVALID, and whatever `visit` throws. */
 export type ReadArchive = (archive: Archive, limits: PackageLimits, visit: Visit) => Promise<void>;
 
-const chunkBytes = 2 ** 16;
+/** Large enough that what a chunk costs does not count. */
+export const chunkBytes = 2 ** 18;
 
-/** The bytes of a file from its start; unlike a stream, this leaves it open whatever happens. */
-export async function* chunksOf(file: FileHandle): AsyncGenerator<Buffer> {
-  for (let position = 0; ; ) {
+/** The bytes of a file from `start` up to `end`; unlike a stream, this leaves it open whatever happens. */
+export async function* chunksOf(
+  file: FileHandle,
+  start = 0,
+  end = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Buffer> {
+  for (let position = start; position < end; ) {
     const buffer = Buffer.allocUnsafe(chunkBytes);
-    const { bytesRead } = await file.read(buffer, 0, chunkBytes, position);
+    const most = Math.min(chunkBytes, end - position);
+    const { bytesRead } = await file.read(buffer, 0, most, position);
     if (bytesRead === 0) return;
     position += bytesRead;
     yield buffer.subarray(0, bytesRead);

@@ -7,6 +7,7 @@ import { Parser, type ReadEntry } from 'tar';
 import {
   type Archive,
   allowance,
+  chunkBytes,
   chunksOf,
   invalid,
   invalidEntry,
@@ -93,7 +94,11 @@ async function visitEntry(entry: ReadEntry, visit: Visit): Promise<void> {
 async function* inflate(archive: Archive, limits: PackageLimits): AsyncGenerator<Buffer> {
   const { bytes, rule } = allowance(archive, limits);
   const mostBytes = bytes + limits.maxEntries * entryOverheadBytes;
-  const inflated = pipeline(chunksOf(archive.handle), createGunzip(), () => {}); // errors come out of it
+  const inflated = pipeline(
+    chunksOf(archive.handle),
+    createGunzip({ chunkSize: chunkBytes }),
+    () => {}, // errors come out of it
+  );
   let inflatedBytes = 0;
   try {
     for await (const chunk of inflated as AsyncIterable<Buffer>) {

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads zip archives (.mar, .zip, .model): the directory at their end first, then one entry after another.
+import { pipeline } from 'node:stream';
+import { createInflateRaw } from 'node:zlib';
 import { type Entry, fromFdPromise, type ZipFile } from 'yauzl';
 import {
   type Archive,
+  chunkBytes,
+  chunksOf,
   invalid,
   invalidEntry,
   type PackageLimits,
@@ -93,13 +97,19 @@ async function visitEntry({ archive, zip, visit }: Reading, named: NamedEntry): 
   await visit({ name, kind: kindOf(named), sizeBytes, read: () => contentOf(archive, zip, named) });
 }
 
-/** The content, checked against its size and checksum. */
+/** The content, checked against its checksum. */
 async function* contentOf(archive: Archive, zip: ZipFile, { name, entry }: NamedEntry) {
   let crc = 0;
   try {
-    for await (const chunk of await zip.openReadStreamPromise(entry)) {
+    const { fileDataStart: start } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
+    const packed = chunksOf(archive.handle, start, start + entry.compressedSize);
+    const content: AsyncIterable<Buffer> =
+      entry.compressionMethod === 0
+        ? packed
+        : pipeline(packed, createInflateRaw({ chunkSize: chunkBytes }), () => {}); // errors come out of it
+    for await (const chunk of content) {
       crc = crc32(chunk, crc);
-      yield chunk as Uint8Array;
+      yield chunk;
     }
   } catch (error) {
     throw asInvalid(error, reason => invalidEntry(archive, name, `damaged: ${reason}`));

@@ -81,11 +81,16 @@ const zips: readonly Case[] = [
   {
     name: 'a bomb that announces little',
     entries: [{ name: 'bomb', data: Buffer.alloc(2 ** 21), size: 10 }],
-    says: /entry "bomb": damaged: /,
+    says: /entry "bomb": expected 10 bytes, as it announces, got more/,
   },
   {
     name: 'more announced than there is',
     entries: [{ name: 'a', data: 'abc', size: 10 }],
+    says: /entry "a": expected 10 bytes, as it announces, got 3/,
+  },
+  {
+    name: 'content that is not deflated',
+    entries: [{ name: 'a', data: 'abc', stored: true, method: 8 }],
     says: /entry "a": damaged: /,
   },
   {
