@@ -5,7 +5,14 @@ import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import { InferenceError } from '../../lib/index.js';
-import { chunksOf, invalid, type PackageLimits, quoted, reasonOf } from './archive.js';
+import {
+  type Archive,
+  chunksOf,
+  invalid,
+  type PackageLimits,
+  quoted,
+  reasonOf,
+} from './archive.js';
 import { extract } from './extract.js';
 
 /** A directory with the files of an archive. */
@@ -47,20 +54,25 @@ export async function createWorkspace(workDir: string, limits: PackageLimits): P
   };
   return {
     unpack: async path => {
-      const key = await contentOf(path);
-      let shared = byContent.get(key);
-      if (shared === undefined) {
-        const directory = unpackInto(path, join(own, String(made++)), limits);
-        shared = { directory, users: 0 };
-        byContent.set(key, shared);
-      }
-      shared.users++;
-      const held = shared;
+      const archive = await openArchive(path);
       try {
-        return { directory: await held.directory, release: () => release(key, held) };
-      } catch (error) {
-        await release(key, held);
-        throw error;
+        const key = await contentOf(archive);
+        let shared = byContent.get(key);
+        if (shared === undefined) {
+          const directory = unpackInto(archive, join(own, String(made++)), limits);
+          shared = { directory, users: 0 };
+          byContent.set(key, shared);
+        }
+        const held = shared;
+        held.users++;
+        try {
+          return { directory: await held.directory, release: () => release(key, held) };
+        } catch (error) {
+          await release(key, held);
+          throw error;
+        }
+      } finally {
+        await archive.handle.close();
       }
     },
     close: () => rm(own, { recursive: true, force: true }),
@@ -91,48 +103,50 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** SHA-256 of a file. */
-async function contentOf(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  const file = await openArchive(path);
-  try {
-    for await (const chunk of chunksOf(file)) hash.update(chunk);
-  } finally {
-    await file.close();
-  }
-  return hash.digest('hex');
+interface OpenArchive extends Archive {
+  readonly name: string;
+  readonly mtimeMs: number;
 }
 
-async function openArchive(path: string) {
+async function openArchive(path: string): Promise<OpenArchive> {
   try {
-    return await open(path, 'r');
+    const handle = await open(path, 'r');
+    const { size: sizeBytes, mtimeMs } = await handle.stat();
+    const name = basename(path);
+    return { label: `archive ${quoted(name)}`, name, handle, sizeBytes, mtimeMs };
   } catch (error) {
     const message = `model ${quoted(path)} cannot be read (${(error as NodeJS.ErrnoException).code})`;
     throw new InferenceError('INFER_MODEL_NOT_FOUND', message, { cause: error });
   }
 }
 
+/** SHA-256 of the archive. */
+async function contentOf({ handle }: Archive): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of chunksOf(handle)) hash.update(chunk);
+  return hash.digest('hex');
+}
+
 /** Unpacks beside the directory and renames then, so that one of its name is always complete. */
-async function unpackInto(path: string, directory: string, limits: PackageLimits): Promise<string> {
+async function unpackInto(
+  archive: OpenArchive,
+  directory: string,
+  limits: PackageLimits,
+): Promise<string> {
   const partial = `${directory}-partial`;
-  const name = basename(path);
-  const label = `archive ${quoted(name)}`;
   await makeOwn(partial);
-  const handle = await openArchive(path);
   try {
-    const before = await handle.stat();
-    await extract({ label, handle, sizeBytes: before.size }, name, partial, limits);
-    const after = await handle.stat();
-    if (after.size !== before.size || after.mtimeMs !== before.mtimeMs) {
-      throw invalid(label, 'expected a file that stays as it is, but it changed while it was read');
+    await extract(archive, archive.name, partial, limits);
+    const { size, mtimeMs } = await archive.handle.stat();
+    if (size !== archive.sizeBytes || mtimeMs !== archive.mtimeMs) {
+      const problem = 'expected a file that stays as it is, but it changed while it was read';
+      throw invalid(archive.label, problem);
     }
     await rename(partial, directory);
     return directory;
   } catch (error) {
     await rm(partial, { recursive: true, force: true });
     throw error;
-  } finally {
-    await handle.close();
   }
 }
 

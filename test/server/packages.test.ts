@@ -1,63 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Archives and directories of other model servers: what of them is found, loaded, served and cleaned up.
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
-import { classifierOptions, createPackages } from '../../server/packages/index.js';
+import { classifierOptions } from '../../server/packages/index.js';
 import { failure, fixture } from '../helpers.js';
 import { tarGzOf, zipFiles } from './archives.js';
-import { call, digits, postJson, startServer } from './helpers.js';
+import { digits } from './helpers.js';
+import { directoryOf, type Files, fileOf, folder, packages, unpacked } from './package_files.js';
 import { register } from './registered.js';
-
-const folder = mkdtempSync(join(tmpdir(), 'packages-'));
-t.teardown(() => rmSync(folder, { recursive: true }));
-const workDir = join(folder, 'work');
-const settings = { modelStore: '', workDir, maxPackageBytes: 2 ** 26 };
-const packages = await createPackages(settings);
-t.teardown(packages.close);
 
 const affine = readFileSync(fixture('affine.onnx'));
 const manifest = (model: object, rest: object = {}) =>
   JSON.stringify({ specificationVersion: '1.0', ...rest, model });
 const legacy = (model: object) => JSON.stringify({ 'Model-Server': 0.2, Model: model });
-
-type Files = Readonly<Record<string, string | Buffer>>;
-
-/** A new file with these bytes. */
-function fileOf(name: string, bytes: Buffer): string {
-  const path = join(mkdtempSync(join(folder, 'archive-')), name);
-  writeFileSync(path, bytes);
-  return path;
-}
-
-function directoryOf(files: Files): string {
-  const directory = mkdtempSync(join(folder, 'directory-'));
-  for (const [name, bytes] of Object.entries(files)) {
-    mkdirSync(dirname(join(directory, name)), { recursive: true });
-    writeFileSync(join(directory, name), bytes);
-  }
-  return directory;
-}
-
-/** What this process has unpacked now. */
-function unpacked(): string[] {
-  const own = join(workDir, `${hostname()}-${process.pid}`);
-  try {
-    return readdirSync(own);
-  } catch {
-    return [];
-  }
-}
 
 interface Case {
   readonly name: string;
@@ -152,6 +109,35 @@ for (const { name, file, bytes, info, notes = [] } of cases) {
     t.equal(unpacked().length, 1);
     await close();
     t.same(unpacked(), [], 'nothing stays');
+  });
+}
+
+const long = `${'n'.repeat(150)}.txt`;
+const zipWriter = `
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED) as archive:
+    for name in ["model.onnx", sys.argv[3]]:
+        with open(f"{sys.argv[2]}/{name}", "rb") as file:
+            with archive.open(name, "w", force_zip64=True) as entry:
+                entry.write(file.read())`;
+/** Other programs that make archives, with what they need extensions of the formats for: a long name, 64-bit sizes. */
+const makers: readonly { program: string; file: string; args: readonly string[] }[] = [
+  { program: 'tar', file: 'gnu.tgz', args: ['--format=gnu', '-czf'] },
+  { program: 'tar', file: 'pax.tar.gz', args: ['--format=pax', '-czf'] },
+  { program: 'python3', file: 'zip64.zip', args: ['-c', zipWriter] },
+];
+
+for (const { program, file, args } of makers) {
+  const skip = spawnSync(program, ['--version']).error === undefined ? false : `no ${program}`;
+  t.test(`${file} as ${program} makes it is unpacked whole`, { skip }, async t => {
+    const from = directoryOf({ 'model.onnx': affine, [long]: 'long' });
+    const path = join(mkdtempSync(join(folder, 'made-')), file);
+    const last = program === 'tar' ? ['-C', from, '.'] : [from, long];
+    t.equal(spawnSync(program, [...args, path, ...last]).status, 0);
+    const { path: directory, release } = await packages.open(path, true);
+    t.same(readdirSync(directory).sort(), ['model.onnx', long]);
+    t.ok(readFileSync(join(directory, 'model.onnx')).equals(affine));
+    await release();
   });
 }
 
@@ -293,73 +279,3 @@ for (const { name, files, says } of bad) {
     t.same(unpacked(), []);
   });
 }
-
-t.test('one content is unpacked once, and goes when the last of its models does', async t => {
-  const bytes = zipFiles({ 'model.onnx': affine });
-  const paths = ['a.mar', 'b.mar', 'c.zip'].map(name => fileOf(name, bytes));
-  const opened = await Promise.all(paths.map(path => packages.open(path, true)));
-  t.equal(new Set(opened.map(({ path }) => path)).size, 1);
-  t.same(
-    opened.map(({ options }) => options.name),
-    ['a', 'b', 'c'],
-  );
-  const [first, ...others] = opened;
-  await first?.release();
-  t.equal(unpacked().length, 1);
-  await Promise.all(others.map(({ release }) => release()));
-  t.same(unpacked(), []);
-  const again = await packages.open(paths[0] ?? '', true);
-  t.same(readdirSync(again.path), ['model.onnx']);
-  await again.release();
-});
-
-t.test('what killed processes have left is removed, and nothing else', async t => {
-  const { pid } = spawnSync(process.execPath, ['--version']);
-  const parent = join(folder, 'leftovers');
-  const dead = `${hostname()}-${pid}`;
-  const kept = [`${hostname()}-${process.ppid}`, 'other-host-1', 'notes', `${hostname()}-x`];
-  for (const name of [dead, ...kept])
-    mkdirSync(join(parent, name, '0-partial'), { recursive: true });
-  const { close } = await createPackages({ ...settings, workDir: parent });
-  t.same(readdirSync(parent).sort(), [...kept].sort());
-  await close();
-});
-
-t.test('a work directory that others may write to is not used', async t => {
-  const open = join(folder, 'open');
-  mkdirSync(open);
-  chmodSync(open, 0o777);
-  const { open: openPackage } = await createPackages({ ...settings, workDir: open });
-  const path = fileOf('a.mar', zipFiles({ 'model.onnx': affine }));
-  const { code, message } = await failure(openPackage(path, true));
-  t.equal(code, 'INFER_BAD_INPUT');
-  t.match(message, /^workDir: .*: other users may write there$/);
-});
-
-t.test(
-  'the server serves an archive from all its HTTP threads and tells of its handler',
-  async t => {
-    const store = join(folder, 'store');
-    mkdirSync(store);
-    const handler = manifest({ modelName: 'x', handler: 's.py' });
-    const files = { 'MAR-INF/MANIFEST.json': handler, 's.py': '', 'model.onnx': affine };
-    writeFileSync(join(store, 'm.mar'), zipFiles(files));
-    const work = join(folder, 'work-of-server');
-    const args = ['--model-store', store, '--work-dir', work, '--http-threads', '2'];
-    const server = await startServer({ models: ['mine=m.mar'], args });
-    t.teardown(server.stop);
-    for (let connection = 0; connection < 4; connection++) {
-      const { status, text } = await postJson(`${server.inference}/predictions/mine`, [
-        [1, 0, 0, 0],
-      ]);
-      t.equal(status, 200, text);
-    }
-    const { text } = await call(`${server.management}/models`);
-    t.match(JSON.parse(text).models, [{ modelName: 'mine', modelUrl: 'm.mar' }]);
-    const note = server.log.find(({ event }) => event === 'model_note');
-    t.match(note, { level: 'warn', model: 'mine', message: /"s.py" is not run/ });
-    t.equal(readdirSync(work).length, 1);
-    t.equal(await server.stop(), 0);
-    t.same(readdirSync(work), []);
-  },
-);
