@@ -9,6 +9,7 @@ export interface Config {
   readonly modelStore: string;
   readonly workDir: string;
   readonly maxPackageBytes: number;
+  readonly allowedUrls: readonly string[];
   readonly host: string;
   readonly port: number;
   readonly managementHost: string;
@@ -75,7 +76,14 @@ export const settingTable: readonly SettingRow[] = [
     ...bytes,
     range: [1, 2 ** 40],
     default: 2 ** 33,
-    description: 'The most that one archive may unpack to.',
+    description: 'The most that one archive may unpack to, or that is fetched for one model.',
+  },
+  {
+    key: 'allowedUrls',
+    type: 'list',
+    default: [],
+    description:
+      'Regular expressions of whole `http:` and `https:` URLs that models may be fetched from.',
   },
   { key: 'host', ...host, description: 'Address that the inference API listens on.' },
   { key: 'port', ...port, default: 8080, description: 'Its port; 0 takes a free one.' },

@@ -10,7 +10,7 @@ import { createHttp } from '../http.js';
 import type { ConfigReport } from '../layers.js';
 import { createLog, createLogWriter, type Log, logHeld, surviveSurprises } from '../log.js';
 import { readThread, startLoopMonitor } from '../metrics.js';
-import { createPackages, type Packages } from '../packages/index.js';
+import { createPackages, type Packages, withoutQuery } from '../packages/index.js';
 import { defaultErrors, protocols } from '../protocol/index.js';
 import { createRegistry, type RegisterRequest, type Registry } from '../registry/index.js';
 import type { HttpServer, ListenerName, ServerContext, VariantCounts } from '../route.js';
@@ -189,7 +189,7 @@ async function loadAll(
       log.error({
         event: 'model_failed',
         model: request.name,
-        path: request.url,
+        path: withoutQuery(request.url),
         ...reasonOf(error),
       });
       if (!skipFailing) throw error;

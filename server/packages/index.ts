@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import { InferenceError, type LoadOptions } from '../../lib/index.js';
 import { invalid, type PackageLimits, quoted } from './archive.js';
 import { type Classifier, isKnownHandler, readClassifier } from './classifier.js';
+import { type DownloadRules, download, isRemote, readPatterns } from './download.js';
 import { isArchiveName } from './extract.js';
 import { type PackageFiles, readObject } from './files.js';
 import { findLocation } from './location.js';
@@ -13,6 +14,7 @@ import { type PackageManifest, readManifest } from './manifest.js';
 import { createWorkspace } from './workspace.js';
 
 export { type Classifier, classifierOptions } from './classifier.js';
+export { withoutQuery } from './download.js';
 
 /** What is needed to load a model from its package. */
 export interface ModelSource {
@@ -31,7 +33,7 @@ export interface ModelSource {
 export interface Packages {
   /**
    * @param location   path of a model file, a directory or an archive, in the model store where there is one; or a
-   *                   `file:` URL.
+   *                   `file:`, or an `http:` or `https:` URL.
    * @param isTrusted  whether whoever names it may lead out of the model store.
    * @throws           INFER_BAD_INPUT, INFER_MODEL_NOT_FOUND, INFER_MODEL_INVALID.
    */
@@ -51,6 +53,8 @@ export interface PackageSettings {
   /** '' for the usual one. */
   readonly workDir: string;
   readonly maxPackageBytes: number;
+  /** Regular expressions. */
+  readonly allowedUrls: readonly string[];
 }
 
 /** Far above what models are made of, and low enough to be looked at in a moment. */
@@ -59,6 +63,9 @@ const maxEntries = 10_000;
 /** Weights hardly shrink at all; deflate can do 1000 at most, on zeros. */
 const maxRatio = 200;
 
+/** The other side of a download may be silent for so long. */
+const idleMs = 30_000;
+
 /** Where archives are unpacked unless a setting says otherwise: for each user another one, as others could not write there. */
 function usualWorkDir(): string {
   return join(tmpdir(), `inference-native-${process.getuid?.() ?? 'user'}`);
@@ -66,12 +73,18 @@ function usualWorkDir(): string {
 
 /** Also removes what processes that were killed have left in `workDir`. */
 export async function createPackages(
-  { modelStore, workDir, maxPackageBytes }: PackageSettings,
-  limits: PackageLimits = { maxBytes: maxPackageBytes, maxEntries, maxRatio },
+  { modelStore, workDir, maxPackageBytes, allowedUrls }: PackageSettings,
+  limits: PackageLimits & Pick<DownloadRules, 'idleMs'> = {
+    maxBytes: maxPackageBytes,
+    maxEntries,
+    maxRatio,
+    idleMs,
+  },
 ): Promise<Packages> {
   const workspace = await createWorkspace(workDir === '' ? usualWorkDir() : workDir, limits);
-  const open: Packages['open'] = async (location, isTrusted) => {
-    const path = await findLocation(location, { modelStore, isTrusted });
+  const { maxBytes } = limits;
+  const rules = { allowed: readPatterns(allowedUrls), maxBytes, idleMs: limits.idleMs };
+  const openPath = async (path: string): Promise<ModelSource> => {
     const found = await stat(path).catch(() => undefined); // loadModel() says why
     const plain = { path, options: {}, notes: [], release: async () => {} };
     if (found?.isDirectory()) return { ...plain, ...(await describe(path, labelOf(path))) };
@@ -86,6 +99,23 @@ export async function createPackages(
       throw error;
     }
   };
+  const openRemote = async (location: string): Promise<ModelSource> => {
+    const { directory, release } = await workspace.scratch();
+    try {
+      const path = await download(location, directory, rules);
+      if (!isArchiveName(path)) return { ...(await openPath(path)), release };
+      const source = await openPath(path);
+      await release(); // the archive is unpacked
+      return source;
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  };
+  const open: Packages['open'] = async (location, isTrusted) =>
+    isRemote(location)
+      ? openRemote(location)
+      : openPath(await findLocation(location, { modelStore, isTrusted }));
   return { open, list: () => listStore(modelStore), close: workspace.close };
 }
 

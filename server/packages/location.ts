@@ -35,8 +35,8 @@ export async function findLocation(location: string, places: Places): Promise<st
 }
 
 function toPath(location: string): string {
-  if (/^(https?|s3):/i.test(location)) {
-    throw refused(location, 'expected a path: this version fetches no remote models; download it');
+  if (/^s3:/i.test(location)) {
+    throw refused(location, 'expected a path or an https: URL, as this version does not speak S3');
   }
   if (!/^file:/i.test(location)) return location;
   try {

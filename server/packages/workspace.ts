@@ -15,7 +15,7 @@ import {
 } from './archive.js';
 import { extract } from './extract.js';
 
-/** A directory with the files of an archive. */
+/** A directory of one's own. */
 export interface Unpacked {
   readonly directory: string;
   /** To be called once; removes the directory when nobody else has it. */
@@ -28,6 +28,8 @@ export interface Workspace {
    * @throws      INFER_MODEL_INVALID, INFER_MODEL_NOT_FOUND, INFER_BAD_INPUT.
    */
   readonly unpack: (path: string) => Promise<Unpacked>;
+  /** An empty directory. */
+  readonly scratch: () => Promise<Unpacked>;
   /** Removes everything. */
   readonly close: () => Promise<void>;
 }
@@ -74,6 +76,11 @@ export async function createWorkspace(workDir: string, limits: PackageLimits): P
       } finally {
         await archive.handle.close();
       }
+    },
+    scratch: async () => {
+      const directory = join(own, String(made++));
+      await makeOwn(directory);
+      return { directory, release: () => rm(directory, { recursive: true, force: true }) };
     },
     close: () => rm(own, { recursive: true, force: true }),
   };

@@ -41,7 +41,8 @@ t.test('an archive of a directory is served as the directory is', async t => {
   t.equal(code, 0);
   t.equal(output, `${join(folder, 'made.mar')}\n`);
   const workDir = join(folder, 'work');
-  const packages = await createPackages({ modelStore: '', workDir, maxPackageBytes: 2 ** 26 });
+  const settings = { modelStore: '', workDir, maxPackageBytes: 2 ** 26, allowedUrls: [] };
+  const packages = await createPackages(settings);
   const { model, close } = await register(packages, output.trim());
   t.match(model.info, { name: 'digits', version: '1' }, 'as model.json says');
   t.equal(model.info.postprocess?.['probabilities']?.labels?.length, 10);

@@ -90,7 +90,7 @@ const wrong = [
   {
     name: 'an unknown flag',
     args: ['--prot', '1'],
-    says: /^--prot: no such flag; known are --config, --default-workers, .*--port/,
+    says: /^--prot: no such flag; known are --allowed-urls, --config, --default-workers, .*--port/,
   },
   { name: 'a flag without a value', args: ['--port'], says: /^--port: expected a value after it/ },
   {
@@ -156,7 +156,7 @@ const wrongFiles = [
   { content: '[]', says: /expected a JSON object, got \[\]/ },
   {
     content: { ports: 1 },
-    says: /no such key as "ports"; known are models, modelStore, workDir, maxPackageBytes, host, port, /,
+    says: /no such key as "ports"; known are models, modelStore, workDir, maxPackageBytes, allowedUrls, host, port, /,
   },
   { content: { port: '8080' }, says: /"port": expected an integer .*, got "8080"/ },
   { content: { models: 'a' }, says: /"models": expected a list of one or more texts, got "a"/ },

@@ -9,7 +9,7 @@ import { createPackages } from '../../server/packages/index.js';
 export const folder = mkdtempSync(join(tmpdir(), 'packages-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
 const workDir = join(folder, 'work');
-export const settings = { modelStore: '', workDir, maxPackageBytes: 2 ** 26 };
+export const settings = { modelStore: '', workDir, maxPackageBytes: 2 ** 26, allowedUrls: [] };
 export const packages = await createPackages(settings);
 t.teardown(packages.close);
 

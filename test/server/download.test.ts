@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Models by http: from a real server: only what is allowed, no more than that, and nothing left when it fails.
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import { type AddressInfo, isIP } from 'node:net';
+import t from 'tap';
+import { guardLookup, readPatterns, withoutQuery } from '../../server/packages/download.js';
+import { createPackages } from '../../server/packages/index.js';
+import { failure, fixture } from '../helpers.js';
+import { zipFiles } from './archives.js';
+import { settings, unpacked } from './package_files.js';
+import { register } from './registered.js';
+
+const affine = readFileSync(fixture('affine.onnx'));
+const mar = zipFiles({ 'model.onnx': affine });
+const sha256 = createHash('sha256').update(mar).digest('hex');
+
+const answers: Readonly<Record<string, RequestListener>> = {
+  '/a.mar': (_, response) => response.end(mar),
+  '/plain.onnx': (_, response) => response.end(affine),
+  '/signed.mar?key=secret': (_, response) => response.end(mar),
+  '/to/a.mar': (_, response) => response.writeHead(302, { location: '../a.mar' }).end(),
+  '/away.mar': (_, response) => response.writeHead(301, { location: '/other/a.mar' }).end(),
+  '/other/a.mar': (_, response) => response.end(mar),
+  '/to/machine.mar': (_, response) =>
+    response.writeHead(302, { location: 'http://169.254.169.254/latest.mar' }).end(),
+  '/to/file.mar': (_, response) => response.writeHead(302, { location: 'file:///etc/a.mar' }).end(),
+  '/round.mar': (_, response) => response.writeHead(302, { location: '/round.mar' }).end(),
+  '/announced.mar': (_, response) =>
+    response.writeHead(200, { 'content-length': 2 ** 40 }).flushHeaders(),
+  '/endless.mar': (_, response) => {
+    const send = () => response.write(Buffer.alloc(2 ** 16), error => error ?? send());
+    send();
+  },
+  '/short.mar': (request, response) => {
+    response.writeHead(200, { 'content-length': mar.length + 10 });
+    response.write(mar, () => request.socket.destroy());
+  },
+  '/silent.mar': () => {},
+  '/stops.mar': (_, response) => response.writeHead(200).write('PK'),
+};
+
+const server = createServer((request, response) => {
+  const answer = answers[request.url ?? ''];
+  if (answer === undefined) response.writeHead(404).end();
+  else answer(request, response);
+});
+server.listen(0, '127.0.0.1');
+await once(server, 'listening');
+const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const limits = { maxBytes: 2 ** 22, maxEntries: 100, maxRatio: 200, idleMs: 600_000 };
+const allowedUrls = [`${base}/(?!other/)[^?]*(\\?key=.*)?`, 'http://(169|\\[).*'];
+const packages = await createPackages({ ...settings, allowedUrls }, limits);
+t.teardown(async () => {
+  server.closeAllConnections();
+  server.close();
+  await packages.close();
+});
+
+const fetched = [
+  { location: `${base}/a.mar`, name: 'a' },
+  { location: `${base}/a.mar#sha256=${sha256.toUpperCase()}`, name: 'a' },
+  { location: `${base.replace('http', 'HTTP')}/plain.onnx`, name: 'plain' },
+  { location: `${base}/signed.mar?key=secret`, name: 'signed' },
+  { location: `${base}/to/a.mar`, name: 'a' },
+] as const;
+
+for (const { location, name } of fetched) {
+  t.test(`${location.slice(base.length)} is fetched and loaded`, async t => {
+    const { model, close } = await register(packages, location);
+    t.equal(model.info.name, name);
+    t.equal(unpacked().length, 1, 'the archive itself is gone');
+    await close();
+    t.same(unpacked(), []);
+  });
+}
+
+const refused: readonly { readonly path: string; readonly code: string; readonly says: RegExp }[] =
+  [
+    {
+      path: '/other/a.mar',
+      code: 'INFER_BAD_INPUT',
+      says: /allowedUrls lets in, .*\/other\/a.mar"$/,
+    },
+    { path: '/x/../other/a.mar', code: 'INFER_BAD_INPUT', says: /allowedUrls lets in/ },
+    { path: '/%2e%2e/other/a.mar', code: 'INFER_BAD_INPUT', says: /allowedUrls lets in/ },
+    { path: '/away.mar', code: 'INFER_BAD_INPUT', says: /allowedUrls lets in, .*\/other\/a.mar"$/ },
+    { path: '/to/file.mar', code: 'INFER_BAD_INPUT', says: /allowedUrls lets in/ },
+    {
+      path: '/to/machine.mar',
+      code: 'INFER_BAD_INPUT',
+      says: /not link-local, got 169.254.169.254/,
+    },
+    { path: '/a.txt', code: 'INFER_BAD_INPUT', says: /expected a path that ends in .mar/ },
+    { path: '/%00.mar', code: 'INFER_BAD_INPUT', says: /expected a path that ends in .mar/ },
+    { path: '/a%2fb.mar', code: 'INFER_BAD_INPUT', says: /expected a path that ends in .mar/ },
+    { path: '/a.mar#md5=1', code: 'INFER_BAD_INPUT', says: /expected #sha256= and 64/ },
+    {
+      path: `/a.mar#sha256=${'0'.repeat(64)}`,
+      code: 'INFER_MODEL_INVALID',
+      says: new RegExp(`expected SHA-256 0{64}, got ${sha256}`),
+    },
+    { path: '/none.mar', code: 'INFER_MODEL_NOT_FOUND', says: /cannot be fetched: code: 404$/ },
+    { path: '/round.mar', code: 'INFER_MODEL_NOT_FOUND', says: /more than 5 redirects/ },
+    { path: '/announced.mar', code: 'INFER_MODEL_INVALID', says: /at most 4194304 bytes/ },
+    {
+      path: '/endless.mar',
+      code: 'INFER_MODEL_INVALID',
+      says: /at most 4194304 bytes \(maxPackage/,
+    },
+    { path: '/short.mar', code: 'INFER_MODEL_NOT_FOUND', says: /cannot be fetched: / },
+  ];
+
+for (const { path, code, says } of refused) {
+  t.test(`${path} is refused and leaves nothing`, async t => {
+    const error = await failure(packages.open(`${base}${path}`, true));
+    t.equal(error.code, code, error.message);
+    t.match(error.message, says);
+    t.same(unpacked(), []);
+  });
+}
+
+for (const path of ['/silent.mar', '/stops.mar']) {
+  t.test(`${path} is given up`, async t => {
+    const impatient = await createPackages({ ...settings, allowedUrls }, { ...limits, idleMs: 50 });
+    const { code, message } = await failure(impatient.open(`${base}${path}`, true));
+    t.equal(code, 'INFER_MODEL_NOT_FOUND');
+    t.match(message, /cannot be fetched: nothing came for 50 ms/);
+    t.same(unpacked(), []);
+  });
+}
+
+const hosts = ['169.254.169.254', '[::ffff:169.254.169.254]', '[fd00:ec2::254]', '[fe80::1]'];
+for (const host of hosts) {
+  t.test(`${host} is refused whatever is allowed`, async t => {
+    const { message } = await failure(packages.open(`http://${host}/a.mar`, true));
+    t.match(message, /expected an address that is not link-local/);
+  });
+}
+
+t.test('a name that leads to such an address is refused when it is looked up', async t => {
+  const found = [['127.0.0.1'], ['127.0.0.1', '169.254.169.254'], ['::ffff:a9fe:a9fe']];
+  const errors = found.map(addresses => {
+    const all = addresses.map(address => ({ address, family: isIP(address) }));
+    let got: Error | null = null;
+    guardLookup((_, __, callback) => callback(null, all))('name', { all: true }, error => {
+      got = error;
+    });
+    return got;
+  });
+  t.match(errors, [
+    null,
+    { message: /not link-local, got 169.254.169.254/ },
+    { message: /not link-local, got ::ffff:a9fe:a9fe/ },
+  ]);
+});
+
+t.test('user and password are refused, and nothing is allowed unless it is said', async t => {
+  const withUser = base.replace('//', '//user:word@');
+  const { message } = await failure(packages.open(`${withUser}/a.mar`, true));
+  t.match(message, /without user and password/);
+  const closed = await createPackages(settings, limits);
+  t.match((await failure(closed.open(`${base}/a.mar`, true))).message, /allowedUrls lets in/);
+});
+
+t.test('a pattern is a regular expression of the whole URL', async t => {
+  t.throws(() => readPatterns(['(']), { code: 'INFER_BAD_INPUT', message: /allowedUrls: .*"\("/ });
+  const [rule] = readPatterns(['http://a/.*|http://b/.*']);
+  t.equal(rule?.test('HTTP://B/x'), true);
+  t.equal(rule?.test('ftp://c/http://a/x'), false);
+});
+
+t.test('what is logged of a URL holds no signature', async t => {
+  t.equal(withoutQuery('https://h/a.mar?X-Signature=s#f'), 'https://h/a.mar');
+  t.equal(withoutQuery('models/a?.mar'), 'models/a?.mar');
+});
