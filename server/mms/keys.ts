@@ -45,6 +45,7 @@ function address(host: keyof Config, port: keyof Config, usualPort: number) {
 
 const largestResponse = 2 ** 28;
 const mostThreads = 64;
+const longestMs = 3_600_000;
 
 /** What our own limits allow at most stands for what is beyond them. */
 const used: readonly MmsKey[] = [
@@ -80,6 +81,18 @@ const used: readonly MmsKey[] = [
     settings: value => (value === '0' ? {} : { httpThreads: Math.min(Number(value), mostThreads) }),
     isVariable,
   },
+  {
+    key: 'default_workers_per_model',
+    type: 'integer',
+    settings: value => ({ defaultWorkers: Number(value) }),
+    isVariable,
+  },
+  {
+    key: 'unregister_model_timeout',
+    type: 'integer',
+    settings: value => ({ unregisterTimeoutMs: Math.min(Number(value) * 1000, longestMs) }),
+    isVariable,
+  },
 ];
 
 function listOf(value: string): readonly string[] | undefined {
@@ -89,11 +102,9 @@ function listOf(value: string): readonly string[] | undefined {
 }
 
 const withoutEffect: readonly MmsKey[] = [
-  { key: 'default_workers_per_model', type: 'integer', unsupported: perModel, isVariable },
   { key: 'job_queue_size', type: 'integer', unsupported: perModel, isVariable },
   { key: 'default_response_timeout', type: 'integer', unsupported: perModel, isVariable },
   { key: 'default_response_timeout_seconds', type: 'integer', unsupported: perModel, isVariable },
-  { key: 'unregister_model_timeout', type: 'integer', unsupported: later, isVariable },
   { key: 'number_of_gpu', type: 'integer', unsupported: later, unless: '0', isVariable },
   {
     key: 'decode_input_request',

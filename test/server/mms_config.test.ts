@@ -69,6 +69,12 @@ const mapped: readonly { readonly text: string; readonly config: object }[] = [
     text: 'number_of_netty_threads=96',
     config: { httpThreads: 64, maxBufferedBytes: 64 * 6_553_500 },
   },
+  { text: 'default_workers_per_model=3', config: { defaultWorkers: 3 } },
+  { text: 'unregister_model_timeout=7', config: { unregisterTimeoutMs: 7000 } },
+  {
+    text: 'allowed_urls=http://a/.*,file://.*',
+    config: { allowedUrls: ['http://a/.*', 'file://.*'] },
+  },
   { text: 'max_request_size=1\nmax_request_size=2', config: { maxRequestBytes: 2 } },
 ];
 
