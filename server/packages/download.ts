@@ -46,7 +46,7 @@ export function readPatterns(patterns: readonly string[]): readonly RegExp[] {
  *                   digits at its end say what has to come.
  * @param directory  empty; the file is put there under its own name.
  * @returns          its path.
- * @throws           INFER_BAD_INPUT for a URL that is not allowed, INFER_MODEL_NOT_FOUND when it cannot be fetched,
+ * @throws           INFER_MODEL_NOT_FOUND for a URL that is not allowed, INFER_BAD_INPUT when it cannot be fetched,
  *                   INFER_MODEL_INVALID when it is too large or another file.
  */
 export async function download(
@@ -54,16 +54,17 @@ export async function download(
   directory: string,
   rules: DownloadRules,
 ): Promise<string> {
-  const label = `model ${quoted(withoutQuery(location))}`;
-  const { url, sha256, name } = readUrl(location, label);
+  const shown = withoutQuery(location).slice(0, longestShown);
+  const label = `model ${quoted(shown)}`;
+  const { url, sha256, name } = readUrl(location, shown);
   const path = join(directory, name);
-  const response = await follow(url, label, rules);
+  const response = await follow(url, shown, rules);
   const hash = createHash('sha256');
   const file = await open(path, 'wx', 0o600);
   try {
     await writeFile(file, bounded(response, { label, ...rules }, hash.update.bind(hash)));
   } catch (error) {
-    throw error instanceof InferenceError ? error : failed(label, reasonOf(error), error);
+    throw error instanceof InferenceError ? error : failed(shown, reasonOf(error), error);
   } finally {
     response.destroy();
     await file.close();
@@ -74,39 +75,43 @@ export async function download(
   return path;
 }
 
-function refused(label: string, expected: string, cause?: unknown): InferenceError {
-  const extra = cause === undefined ? {} : { cause };
-  return new InferenceError('INFER_BAD_INPUT', `${label}: ${expected}`, extra);
+const longestShown = 256;
+
+function refused(shown: string, expected: string): InferenceError {
+  return new InferenceError('INFER_BAD_INPUT', `model ${quoted(shown)}: ${expected}`);
 }
 
-function failed(label: string, reason: string, cause?: unknown): InferenceError {
-  const extra = cause === undefined ? {} : { cause };
-  return new InferenceError(
-    'INFER_MODEL_NOT_FOUND',
-    `${label}: cannot be fetched: ${reason}`,
-    extra,
-  );
+/** @source MMS and TorchServe: clients know the texts that come here, and 404 beside them. */
+function missing(message: string, cause?: unknown): InferenceError {
+  return new InferenceError('INFER_MODEL_NOT_FOUND', message, cause === undefined ? {} : { cause });
 }
 
-function readUrl(location: string, label: string) {
-  const url = parseUrl(location, label);
+/** @source MMS: clients know the beginning of the text, and 400 beside it. */
+function failed(shown: string, reason: string, cause?: unknown): InferenceError {
+  const extra = cause === undefined ? {} : { cause };
+  const message = `Failed to download model from: ${shown}, ${reason}`;
+  return new InferenceError('INFER_BAD_INPUT', message, extra);
+}
+
+function readUrl(location: string, shown: string) {
+  const url = parseUrl(location, shown);
   const [, sha256] = /^#sha256=([0-9a-f]{64})$/i.exec(url.hash) ?? [];
   if (url.hash !== '' && sha256 === undefined) {
-    throw refused(label, 'expected #sha256= and 64 hexadecimal digits behind it, or nothing');
+    throw refused(shown, 'expected #sha256= and 64 hexadecimal digits behind it, or nothing');
   }
   url.hash = '';
   const name = fileName(url.pathname);
   if (nameProblem(name) !== undefined || !(isArchiveName(name) || /\.onnx$/i.test(name))) {
-    throw refused(label, 'expected a path that ends in .mar, .zip, .model, .tar.gz, .tgz or .onnx');
+    throw refused(shown, 'expected a path that ends in .mar, .zip, .model, .tar.gz, .tgz or .onnx');
   }
   return { url, name, sha256: sha256?.toLowerCase() ?? '' };
 }
 
-function parseUrl(text: string, label: string): URL {
+function parseUrl(text: string, shown: string, base?: URL): URL {
   try {
-    return new URL(text);
+    return new URL(text, base);
   } catch (error) {
-    throw refused(label, 'expected a URL', error);
+    throw missing(`Invalid model url: ${shown}`, error);
   }
 }
 
@@ -124,31 +129,32 @@ const mostRedirects = 5;
 const mostMs = 3_600_000;
 
 /** The answer with the file, after redirects, each of which has to be allowed as well. */
-async function follow(from: URL, label: string, rules: DownloadRules): Promise<IncomingMessage> {
+async function follow(from: URL, shown: string, rules: DownloadRules): Promise<IncomingMessage> {
   const signal = AbortSignal.timeout(mostMs);
   let url = from;
   for (let redirects = 0; redirects <= mostRedirects; redirects++) {
-    checkAllowed(url, label, rules);
-    const response = await answerTo(url, label, { signal, idleMs: rules.idleMs });
+    checkAllowed(url, shown, rules);
+    const response = await answerTo(url, shown, { signal, idleMs: rules.idleMs });
     const { statusCode = 0, headers } = response;
     if (statusCode === 200) return response;
     response.destroy();
     if (statusCode < 300 || statusCode >= 400 || headers.location === undefined) {
-      throw failed(label, `code: ${statusCode}`);
+      throw failed(shown, `code: ${statusCode}`);
     }
-    url = parseUrl(new URL(headers.location, url).href, label);
+    url = parseUrl(headers.location, shown, url);
   }
-  throw failed(label, `more than ${mostRedirects} redirects`);
+  throw failed(shown, `more than ${mostRedirects} redirects`);
 }
 
-function checkAllowed(url: URL, label: string, { allowed }: DownloadRules): void {
+function checkAllowed(url: URL, shown: string, { allowed }: DownloadRules): void {
   const { href, protocol, username, password, hostname } = url;
   const own = new URL(href);
   own.search = '';
+  if (username !== '' || password !== '')
+    throw refused(shown, 'expected no user and password in it');
   const isHttp = protocol === 'http:' || protocol === 'https:';
-  if (!isHttp || username !== '' || password !== '' || !allowed.some(rule => rule.test(href))) {
-    const expected = 'expected a URL that allowedUrls lets in, without user and password';
-    throw refused(label, `${expected}, got ${quoted(own.host + own.pathname)}`);
+  if (!isHttp || !allowed.some(rule => rule.test(href))) {
+    throw missing(`Given URL ${own.href} does not match any allowed URL(s), see allowedUrls`);
   }
   const host = hostname.replace(/^\[|\]$/g, '');
   if (isIP(host) !== 0 && isForbidden(host)) throw linkLocal(host);
@@ -186,7 +192,7 @@ interface Waiting {
   readonly idleMs: number;
 }
 
-async function answerTo(url: URL, label: string, { signal, idleMs }: Waiting) {
+async function answerTo(url: URL, shown: string, { signal, idleMs }: Waiting) {
   const get = url.protocol === 'https:' ? https.get : http.get;
   const headers = { 'accept-encoding': 'identity' };
   const request: ClientRequest = get(url, { lookup: guarded, agent: false, headers, signal });
@@ -196,7 +202,7 @@ async function answerTo(url: URL, label: string, { signal, idleMs }: Waiting) {
     request.on('error', error => response.destroy(error));
     return response;
   } catch (error) {
-    throw error instanceof InferenceError ? error : failed(label, reasonOf(error), error);
+    throw error instanceof InferenceError ? error : failed(shown, reasonOf(error), error);
   }
 }
 

@@ -22,10 +22,10 @@ export async function findLocation(location: string, places: Places): Promise<st
   const path = toPath(location);
   const { modelStore, isTrusted } = places;
   if (modelStore === '' && isTrusted) return resolve(path);
-  if (modelStore === '') throw refused(location, 'expected a model store: none is configured');
+  if (modelStore === '') throw missing('Model store has not been configured.');
   if (isAbsolute(path) && isTrusted) return path;
   if (path.split(/[/\\]/).includes('..')) {
-    throw refused(location, 'expected a path without ".." in the model store');
+    throw missing(`Relative path is not allowed in url: ${shown(location)}`);
   }
   const found = resolve(modelStore, path);
   if (!(await isInside(found, modelStore, location))) {
@@ -51,9 +51,19 @@ async function isInside(path: string, store: string, location: string): Promise<
     const inside = relative(await realpath(store), await realpath(path));
     return inside !== '..' && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
   } catch (error) {
-    const message = `model ${quoted(location)} does not exist in the model store ${quoted(store)}`;
-    throw new InferenceError('INFER_MODEL_NOT_FOUND', message, { cause: error });
+    throw missing(`Model not found in model store: ${shown(location)}`, error);
   }
+}
+
+const longestShown = 256;
+
+function shown(location: string): string {
+  return location.slice(0, longestShown);
+}
+
+/** @source MMS: clients know these texts, and 404 beside them. */
+function missing(message: string, cause?: unknown): InferenceError {
+  return new InferenceError('INFER_MODEL_NOT_FOUND', message, cause === undefined ? {} : { cause });
 }
 
 function refused(location: string, expected: string, cause?: unknown): InferenceError {

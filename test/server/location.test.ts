@@ -50,10 +50,11 @@ for (const { name, location, places, path = location } of found) {
   t.test(`${name} is found`, async t => t.equal(await findLocation(location, places), path));
 }
 
+const relative = /^Relative path is not allowed in url: /;
 const refused = [
-  { location: '../outside.mar', says: /expected a path without "\.\."/ },
-  { location: 'sub/../a.mar', says: /expected a path without "\.\."/ },
-  { location: `${store}/../outside.mar`, says: /expected a path without "\.\."/ },
+  { location: '../outside.mar', says: relative },
+  { location: 'sub/../a.mar', says: relative },
+  { location: `${store}/../outside.mar`, says: relative },
   { location: 'link.mar', says: /got one that leads out of it/ },
   { location: outside, says: /got one that leads out of it/ },
   { location: '/proc/self/environ', says: /got one that leads out of it/ },
@@ -65,18 +66,18 @@ const refused = [
 for (const { location, says } of refused) {
   t.test(`${location.replace(folder, '')} is refused`, async t => {
     const { code, message } = await failure(findLocation(location, inStore));
-    t.equal(code, 'INFER_BAD_INPUT');
+    t.equal(code, says === relative ? 'INFER_MODEL_NOT_FOUND' : 'INFER_BAD_INPUT');
     t.match(message, says);
   });
 }
 
-t.test('what is missing is named together with the store', async t => {
+t.test('what is missing is named as MMS names it', async t => {
   const { code, message } = await failure(findLocation('none.mar', inStore));
   t.equal(code, 'INFER_MODEL_NOT_FOUND');
-  t.match(message, `model "none.mar" does not exist in the model store "${store}"`);
+  t.equal(message, 'Model not found in model store: none.mar');
 });
 
 t.test('without a store nobody but the operator names a path', async t => {
   const { message } = await failure(findLocation('a', { modelStore: '', isTrusted: false }));
-  t.match(message, /expected a model store: none is configured/);
+  t.equal(message, 'Model store has not been configured.');
 });
