@@ -13,6 +13,7 @@ import { unwatch, type WatchedSignals, watch } from './cancellation.js';
 import { InferenceError, type NativeError } from './errors.js';
 import { type InFlight, inFlight } from './in_flight.js';
 import { deliverLog } from './log.js';
+import type { JsonAnswer } from './predict_types.js';
 import type { ElementType, NumericData, Tensor } from './tensor.js';
 
 /** A loaded model as its requests see it. */
@@ -43,26 +44,6 @@ export interface PendingJson extends PendingRequest {
   readonly kind: 'json';
   readonly timed: boolean;
   readonly resolve: (answer: JsonAnswer) => void;
-}
-
-/** What predictJson() gives. */
-export interface JsonAnswer {
-  /** JSON in UTF-8: a string when it is short and plain ASCII, else its bytes. */
-  readonly body: string | Buffer;
-  /** Microseconds, if they were asked for. */
-  readonly timing?: JsonTiming;
-}
-
-/** Where the time of one request went, in microseconds. */
-export interface JsonTiming {
-  /** Making tensors of the body. */
-  readonly parseUs: number;
-  /** From acceptance to the start of the run. */
-  readonly queueUs: number;
-  /** The run of the batch that it was in; of a request that was run in parts, the sum. */
-  readonly runUs: number;
-  /** Making text of the outputs. */
-  readonly formatUs: number;
 }
 
 /** What all copies of this library in one JavaScript environment share. */

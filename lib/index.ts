@@ -2,7 +2,6 @@
 // The public names of the package: five values, and the types that their signatures mention.
 export type { DeviceReport } from './devices.js';
 export { listDevices } from './devices.js';
-export type { JsonAnswer, JsonTiming } from './environment.js';
 export type { ErrorCode } from './errors.js';
 export { InferenceError } from './errors.js';
 export type { TensorInput } from './inputs.js';
@@ -11,7 +10,13 @@ export { onEngineLog } from './log.js';
 export type { Model, ModelInfo } from './model.js';
 export { loadModel } from './model.js';
 export type { ImageSpec, LoadOptions } from './option_types.js';
-export type { JsonForm, JsonOptions, PredictOptions } from './predict.js';
+export type {
+  JsonAnswer,
+  JsonForm,
+  JsonOptions,
+  JsonTiming,
+  PredictOptions,
+} from './predict_types.js';
 export type { Scaling } from './scaling.js';
 export type { Histogram, ModelStats } from './stats.js';
 export type { ElementType, Signature, Tensor, TensorData, TensorSpec } from './tensor.js';

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // loadModel() and the object it returns: predict, predictJson, info, scale, stats, close.
 import { engineLibraries, type NativeInfo, type NativeModel } from './binding.js';
-import { environment, type Handle, type JsonAnswer } from './environment.js';
+import { environment, type Handle } from './environment.js';
 import { InferenceError, quote, stackOfCaller, toInferenceError } from './errors.js';
 import { type Inputs, planInputs } from './inputs.js';
 import { type Postprocess, type Preprocess, readSettings, type Settings } from './manifest.js';
 import type { Batching, Limits, LoadOptions } from './option_types.js';
-import {
-  closedError,
-  type JsonOptions,
-  jsonPredictor,
-  type PredictOptions,
-  predictor,
-} from './predict.js';
+import { closedError, jsonPredictor, predictor } from './predict.js';
+import type { JsonAnswer, JsonOptions, PredictOptions } from './predict_types.js';
 import { readScaling, type Scaling } from './scaling.js';
 import { joinSignature } from './signature.js';
 import { type ModelStats, readStats } from './stats.js';

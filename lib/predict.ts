@@ -1,37 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // predict() and predictJson() of one model: what they take, and how it becomes a request.
-import { type Handle, type JsonAnswer, submit } from './environment.js';
+import { type Handle, submit } from './environment.js';
 import { atCallerOf, describe, InferenceError, quote, toInferenceError } from './errors.js';
 import { type Inputs, type InputsPlan, type NativeData, readInputs } from './inputs.js';
 import { maxTimeoutMs } from './options.js';
+import {
+  type JsonAnswer,
+  type JsonOptions,
+  jsonForms,
+  type PredictOptions,
+} from './predict_types.js';
 import { arrayTag, type Tensor } from './tensor.js';
-
-/** What a call of predict() may ask for. */
-export interface PredictOptions {
-  /** Aborting it takes the request out of the queue, or abandons its run: INFER_CANCELLED. */
-  readonly signal?: AbortSignal | undefined;
-  /** Milliseconds from the call to INFER_DEADLINE, above 0; overrides `limits.timeoutMs`. */
-  readonly timeoutMs?: number | undefined;
-}
-
-/** The forms of a JSON body, by the bit that stands for each in the addon. */
-const jsonForms = ['v2', 'instances', 'array'] as const;
-
-/**
- * `v2`: `{"inputs": [...]}` of the Open Inference Protocol; `instances`: `{"instances": [row, ...]}`; `array`: the only
- * input as a nested array.
- */
-export type JsonForm = (typeof jsonForms)[number];
-
-/** What a call of predictJson() may ask for. */
-export interface JsonOptions extends PredictOptions {
-  /** The forms that are taken; all of them by default. */
-  readonly forms?: readonly JsonForm[] | undefined;
-  /** About the most bytes of the answer: more is INFER_BAD_INPUT. No limit by default. */
-  readonly maxResponseBytes?: number | undefined;
-  /** Whether the answer says where the time went. */
-  readonly timing?: boolean | undefined;
-}
 
 export type Predict = (inputs: Inputs, options?: PredictOptions) => Promise<Record<string, Tensor>>;
 export type PredictJson = (body: Uint8Array, options?: JsonOptions) => Promise<JsonAnswer>;

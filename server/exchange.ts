@@ -297,7 +297,7 @@ function connectionOf({ connection }: Head, close: boolean, isWhole: boolean): k
 }
 
 /** Writes what the socket takes now, and the rest when it takes more. */
-function stream(res: UwsResponse, body: Buffer, whenDone: () => void): void {
+function stream(res: UwsResponse, body: Uint8Array, whenDone: () => void): void {
   const start = res.getWriteOffset();
   const write = (offset: number) => {
     const [ok, done] = res.tryEnd(body.subarray(offset - start), body.length);

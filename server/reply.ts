@@ -12,6 +12,6 @@ export function jsonReply(status: number, value: object): HttpReply {
 }
 
 /** JSON text that is ready. */
-export function textReply(contentType: string, body: string | Buffer): HttpReply {
+export function textReply(contentType: string, body: string | Uint8Array): HttpReply {
   return { status: 200, contentType, body };
 }

@@ -38,7 +38,7 @@ export interface HttpRequest {
 export interface HttpReply {
   readonly status: number;
   readonly contentType: string;
-  readonly body: string | Buffer;
+  readonly body: string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
   /** Whether the connection is closed afterwards; by default it is for a status of 400 or more. */
   readonly close?: boolean;

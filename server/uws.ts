@@ -39,8 +39,8 @@ export interface UwsResponse {
   cork(write: () => void): void;
   writeStatus(status: string): void;
   writeHeader(name: string, value: string): void;
-  end(body: string | Buffer, close: boolean): void;
+  end(body: string | Uint8Array, close: boolean): void;
   endWithoutBody(): void;
-  tryEnd(rest: Buffer, totalBytes: number): [ok: boolean, done: boolean];
+  tryEnd(rest: Uint8Array, totalBytes: number): [ok: boolean, done: boolean];
   getWriteOffset(): number;
 }
