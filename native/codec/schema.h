@@ -3,7 +3,6 @@
 // Threads: constant once made.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>

@@ -7,7 +7,6 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
-#include <utility>
 
 #include "native/base/clock.h"
 #include "native/scheduler/served_model.h"

@@ -3,9 +3,9 @@
 // Threads: any.
 #pragma once
 
+#include <cstddef>
 #include <limits>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is JSON and what is not: grammar, UTF-8, nesting, and where a text goes wrong.
+#include <cstddef>
 #include <string>
 #include <string_view>
 
