@@ -65,6 +65,9 @@ export function allowance({ sizeBytes }: Archive, { maxBytes, maxRatio }: Packag
     : { bytes: maxBytes, rule: 'maxPackageBytes' };
 }
 
+/** Bytes that the name of an entry may have. */
+export const longestName = 1024;
+
 const longestShown = 80;
 
 /** A name in double quotes, control characters escaped, cut when it is long. */

@@ -9,6 +9,7 @@ import {
   allowance,
   invalid,
   invalidEntry,
+  longestName,
   type PackageLimits,
   type ReadArchive,
 } from './archive.js';
@@ -90,11 +91,14 @@ function createGate(archive: Archive, limits: PackageLimits): (entry: ArchiveEnt
     }
     const parts = name.split('/').filter(part => part !== '' && part !== '.');
     claim(archive, { taken, name, parts, kind });
+    if (taken.size > limits.maxEntries) {
+      const expected = `expected at most ${limits.maxEntries} files and directories`;
+      throw invalidEntry(archive, name, `${expected} with those above them, got more`);
+    }
     return parts.join('/');
   };
 }
 
-const longestName = 1024;
 const longestPart = 255;
 const deepest = 32;
 

@@ -24,10 +24,15 @@ export const readTar: ReadArchive = async (archive, limits, visit) => {
   const stop = new AbortController();
   const parser = new Parser({ strict: true, brotli: false, zstd: false });
   const visits = visitAll(parser, { archive, visit, stop });
+  let atEnd = false;
+  parser.on('eof', () => {
+    atEnd = true;
+  });
   try {
     for await (const chunk of inflate(archive, limits)) {
       stop.signal.throwIfAborted();
-      if (!parser.write(chunk)) await once(parser, 'drain', stop);
+      // What comes behind its end is only counted: the parser would keep all of it.
+      if (!atEnd && !parser.write(chunk)) await once(parser, 'drain', stop);
     }
     const ended = once(parser, 'end', stop);
     parser.end();
@@ -119,9 +124,12 @@ function isZlibError(error: unknown): boolean {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
 }
 
-/** The parser would unpack a gzip file within the gzip file as well, and nobody would count its bytes. */
+/**
+ * The parser would unpack a gzip file within the gzip file as well, and nobody would count its bytes. A tar archive begins
+ * with a name, and none of ours with a control character, so that one byte tells: there may be no more in the first chunk.
+ */
 function checkStart({ label }: Archive, chunk: Buffer): void {
-  if (chunk[0] === 0x1f && chunk[1] === 0x8b) {
+  if (chunk[0] === 0x1f) {
     throw invalid(label, 'expected a tar archive in the gzip file, got another gzip file');
   }
 }

@@ -9,6 +9,7 @@ import {
   chunksOf,
   invalid,
   invalidEntry,
+  longestName,
   type PackageLimits,
   type ReadArchive,
   reasonOf,
@@ -42,6 +43,8 @@ async function openZip(archive: Archive, limits: PackageLimits) {
     checkCount(archive, zip.entryCount, limits);
     for await (const entry of zip.eachEntry()) {
       checkCount(archive, entries.length + 1, limits);
+      checkListing(archive, entry);
+      entry.extraFields.length = 0; // not needed, and there may be a thousand of them
       entries.push({ name: nameOf(archive, entry), entry });
     }
     return { zip, entries };
@@ -53,6 +56,23 @@ async function openZip(archive: Archive, limits: PackageLimits) {
 function checkCount({ label }: Archive, count: number, { maxEntries }: PackageLimits): void {
   if (count > maxEntries) {
     throw invalid(label, `expected at most ${maxEntries} entries, got ${count} or more`);
+  }
+}
+
+/** Bytes of what stands beside the name in the directory: times, owners, a comment. */
+const longestRest = 4096;
+
+/** All entries are kept until the last one is known. */
+function checkListing(archive: Archive, entry: Entry): void {
+  const { fileNameRaw, fileNameLength, extraFieldLength, fileCommentLength } = entry;
+  const name = fileNameRaw.toString('latin1');
+  if (fileNameLength > longestName) {
+    throw invalidEntry(archive, name, `expected a name of at most ${longestName} bytes`);
+  }
+  const rest = extraFieldLength + fileCommentLength;
+  if (rest > longestRest) {
+    const expected = `expected extra fields and a comment of at most ${longestRest} bytes`;
+    throw invalidEntry(archive, name, `${expected}, got ${rest}`);
   }
 }
 

@@ -17,6 +17,9 @@ export interface ZipEntry {
   readonly size?: number;
   /** Shares the bytes of the entry with this index. */
   readonly sharedWith?: number;
+  /** Both in the directory at the end only. */
+  readonly extra?: Buffer;
+  readonly comment?: string;
 }
 
 const utf8 = 0x800;
@@ -45,7 +48,19 @@ export function zipOf(entries: readonly ZipEntry[], count = entries.length): Buf
     tail.writeUInt32LE(((entry.mode ?? 0o100644) << 16) >>> 0, 6);
     tail.writeUInt32LE(at, 10);
     const madeBy = Buffer.from([20, 3]); // Unix
-    headers.push(Buffer.from('PK\x01\x02'), madeBy, fields, tail, name);
+    const { extra = Buffer.alloc(0), comment = '' } = entry;
+    const listed = Buffer.from(fields);
+    listed.writeUInt16LE(extra.length, 24);
+    tail.writeUInt16LE(comment.length, 0);
+    headers.push(
+      Buffer.from('PK\x01\x02'),
+      madeBy,
+      listed,
+      tail,
+      name,
+      extra,
+      Buffer.from(comment),
+    );
     if (entry.sharedWith !== undefined) continue;
     const local = Buffer.concat([Buffer.from('PK\x03\x04'), fields, name, packed]);
     parts.push(local);

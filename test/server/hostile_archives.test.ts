@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
+import { crc32 } from '../../server/packages/crc32.js';
 import { createPackages } from '../../server/packages/index.js';
 import { failure, fixture } from '../helpers.js';
 import { type TarEntry, tarGzOf, tarOf, type ZipEntry, zipOf } from './archives.js';
@@ -20,6 +21,11 @@ const model = readFileSync(fixture('affine.onnx'));
 const good = { name: 'model.onnx', data: model };
 const many = Array.from({ length: 101 }, (_, index) => ({ name: `file-${index}` }));
 const deep = `${'d/'.repeat(40)}f`;
+const branches = Array.from({ length: 4 }, (_, index) => ({
+  name: `${index}/${'d/'.repeat(29)}f`,
+}));
+const manyAbove = /expected at most 100 files and directories with those above them, got more/;
+const link = { name: 'l', data: '/etc/passwd', mode: 0o120777 };
 
 interface Case {
   readonly name: string;
@@ -47,7 +53,7 @@ const zips: readonly Case[] = [
   { name: 'Latin-1', entries: [{ name: Buffer.from([0xe9]) }], says: /expected a name in UTF-8/ },
   {
     name: 'a symbolic link',
-    entries: [{ name: 'l', data: '/etc/passwd', mode: 0o120777 }],
+    entries: [link],
     says: /entry "l": expected a file or directory, got a symbolic link/,
   },
   { name: 'a device', entries: [{ name: 'd', mode: 0o020666 }], says: /got a device/ },
@@ -69,6 +75,22 @@ const zips: readonly Case[] = [
     says: /entry "a\/b": expected each name once/,
   },
   { name: 'many entries', entries: many, says: /expected at most 100 entries, got 101 or more/ },
+  { name: 'many directories above few entries', entries: branches, says: manyAbove },
+  {
+    name: 'a long name that is found before anything is unpacked',
+    entries: [link, { name: 'n/'.repeat(513) }],
+    says: /at most 1024 bytes/,
+  },
+  {
+    name: 'a long extra field',
+    entries: [link, { ...good, extra: Buffer.alloc(4100) }],
+    says: /entry "model.onnx": expected extra fields and a comment of at most 4096 bytes, got 4100/,
+  },
+  {
+    name: 'a long comment beside an extra field',
+    entries: [link, { ...good, comment: 'c'.repeat(4000), extra: Buffer.alloc(100) }],
+    says: /entry "model.onnx": expected extra fields and a comment of .* got 4100/,
+  },
   {
     name: 'a bomb',
     entries: [good, { name: 'bomb', data: Buffer.alloc(2 ** 21) }],
@@ -135,6 +157,7 @@ const tars: readonly { name: string; entries: readonly TarEntry[]; says: RegExp 
   },
   { name: 'names twice', entries: [good, { name: 'Model.onnx' }], says: /expected each name once/ },
   { name: 'many entries', entries: many, says: /expected at most 100 entries/ },
+  { name: 'many directories above few entries', entries: branches, says: manyAbove },
   {
     name: 'a bomb',
     entries: [{ name: 'bomb', data: Buffer.alloc(2 ** 21) }],
@@ -150,6 +173,24 @@ const tars: readonly { name: string; entries: readonly TarEntry[]; says: RegExp 
 
 const zip = zipOf([good]);
 const tar = tarGzOf([good]);
+
+/** A gzip file whose first byte of content comes out alone: the rest is more than one chunk of the file behind it. */
+function gzipSlowly(content: Buffer): Buffer {
+  const stored = (bytes: Buffer, isLast = 0) => {
+    const head = Buffer.from([isLast, 0, 0, 0xff, 0xff]);
+    head.writeUInt16LE(bytes.length, 1);
+    head.writeUInt16LE(0xffff ^ bytes.length, 3);
+    return Buffer.concat([head, bytes]);
+  };
+  const nothing = Array.from({ length: 60_000 }, () => stored(Buffer.alloc(0)));
+  const end = Buffer.alloc(8);
+  end.writeUInt32LE(crc32(content), 0);
+  end.writeUInt32LE(content.length, 4);
+  const head = Buffer.from('1f8b08000000000000ff', 'hex');
+  const [first, rest] = [content.subarray(0, 1), content.subarray(1)];
+  return Buffer.concat([head, stored(first), ...nothing, stored(rest, 1), end]);
+}
+
 const files: readonly { name: string; file: string; bytes: Buffer; says: RegExp }[] = [
   ...zips.map(({ name, entries, says }) => ({ name, file: 'a.mar', bytes: zipOf(entries), says })),
   ...tars.map(({ name, entries, says }) => ({
@@ -199,6 +240,12 @@ const files: readonly { name: string; file: string; bytes: Buffer; says: RegExp 
     says: /expected a tar archive in the gzip file, got another gzip file/,
   },
   {
+    name: 'a gzip in the gzip whose first byte comes alone',
+    file: 'a.tgz',
+    bytes: gzipSlowly(tar),
+    says: /expected a tar archive in the gzip file, got another gzip file/,
+  },
+  {
     name: 'a gzip of text',
     file: 'a.tgz',
     bytes: gzipSync(Buffer.alloc(2000, 'text')),
@@ -237,6 +284,34 @@ for (const { name, file, bytes, says } of files) {
     t.same(everything(), before);
   });
 }
+
+t.test('a gzip whose first byte of content comes alone is read as any other', async t => {
+  const path = join(folder, 'slow.tgz');
+  writeFileSync(path, gzipSlowly(tarOf([good])));
+  const source = await packages.open(path, true);
+  t.same(readdirSync(source.path), ['model.onnx']);
+  await source.release();
+});
+
+t.test('what comes behind the end of a tar archive is not gathered', async t => {
+  const roomy = { ...limits, maxBytes: 2 ** 27, maxRatio: 2000 };
+  const { open, close } = await createPackages(settings, roomy);
+  const path = join(folder, 'zeros.tgz');
+  writeFileSync(path, gzipSync(Buffer.concat([tarOf([good]), Buffer.alloc(2 ** 24)])));
+  const { concat } = Buffer;
+  let joinedBytes = 0;
+  Buffer.concat = (list, ...more) => {
+    for (const { length } of list) joinedBytes += length;
+    return concat(list, ...more);
+  };
+  t.teardown(() => {
+    Buffer.concat = concat;
+  });
+  const { release } = await open(path, true);
+  t.ok(joinedBytes < 2 ** 20, `${joinedBytes} bytes`);
+  await release();
+  await close();
+});
 
 t.test('file descriptors are back', async t => {
   const open = () => readdirSync('/proc/self/fd').length;
