@@ -54,6 +54,7 @@ export async function runServer(report: ConfigReport, options: ServeOptions): Pr
   try {
     logStart(log, report);
     packages = await createPackages(config);
+    for (const message of packages.notes) log.warn({ event: 'work_dir_note', message });
     const share = threadShareOf(config);
     const http = await createHttp({ ...share, errors: defaultErrors });
     const others = createThreads(share, writeLog);

@@ -11,6 +11,7 @@ import { basename, join } from 'node:path';
 import { InferenceError } from '../../lib/index.js';
 import { invalid, quoted, reasonOf } from './archive.js';
 import { isArchiveName, nameProblem } from './extract.js';
+import { isFull, storageError } from './storage.js';
 
 export interface DownloadRules {
   /** Each matches a whole URL. */
@@ -47,7 +48,7 @@ export function readPatterns(patterns: readonly string[]): readonly RegExp[] {
  * @param directory  empty; the file is put there under its own name.
  * @returns          its path.
  * @throws           INFER_MODEL_NOT_FOUND for a URL that is not allowed, INFER_BAD_INPUT when it cannot be fetched,
- *                   INFER_MODEL_INVALID when it is too large or another file.
+ *                   INFER_MODEL_INVALID when it is too large or another file, INFER_INTERNAL when it cannot be stored.
  */
 export async function download(
   location: string,
@@ -60,10 +61,14 @@ export async function download(
   const path = join(directory, name);
   const response = await follow(url, shown, rules);
   const hash = createHash('sha256');
-  const file = await open(path, 'wx', 0o600);
+  const file = await open(path, 'wx', 0o600).catch(error => {
+    response.destroy();
+    throw storageError(`cannot make the file of ${label}`, error);
+  });
   try {
     await writeFile(file, bounded(response, { label, ...rules }, hash.update.bind(hash)));
   } catch (error) {
+    if (isFull(error)) throw storageError(`cannot store ${label}`, error);
     throw error instanceof InferenceError ? error : failed(shown, reasonOf(error), error);
   } finally {
     response.destroy();

@@ -11,8 +11,10 @@ import {
   invalidEntry,
   longestName,
   type PackageLimits,
+  quoted,
   type ReadArchive,
 } from './archive.js';
+import { storageError } from './storage.js';
 import { readTar } from './tar.js';
 import { readZip } from './zip.js';
 
@@ -31,7 +33,7 @@ export function isArchiveName(name: string): boolean {
  * Unpacks all files of an archive. Files that were written before a failure are left to the caller to remove.
  * @param name       of the archive file: its ending says what it is.
  * @param directory  empty.
- * @throws           INFER_MODEL_INVALID naming entry and limit; INFER_BAD_INPUT when the directory cannot be written.
+ * @throws           INFER_MODEL_INVALID naming entry and limit; INFER_INTERNAL when the directory cannot be written.
  */
 export async function extract(
   archive: Archive,
@@ -161,9 +163,7 @@ async function place(archive: Archive, entry: ArchiveEntry, path: string): Promi
     }
   } catch (error) {
     if (error instanceof InferenceError) throw error;
-    const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    const message = `workDir: cannot write entry ${JSON.stringify(entry.name)} of ${archive.label} (${code})`;
-    throw new InferenceError('INFER_BAD_INPUT', message, { cause: error });
+    throw storageError(`cannot write entry ${quoted(entry.name)} of ${archive.label}`, error);
   }
 }
 

@@ -11,7 +11,7 @@ import { isArchiveName } from './extract.js';
 import { type PackageFiles, readObject } from './files.js';
 import { findLocation } from './location.js';
 import { type PackageManifest, readManifest } from './manifest.js';
-import { createWorkspace } from './workspace.js';
+import { createWorkspace, type Workspace } from './workspace.js';
 
 export { type Classifier, classifierOptions } from './classifier.js';
 export { withoutQuery } from './download.js';
@@ -35,7 +35,8 @@ export interface Packages {
    * @param location   path of a model file, a directory or an archive, in the model store where there is one; or a
    *                   `file:`, or an `http:` or `https:` URL.
    * @param isTrusted  whether whoever names it may lead out of the model store.
-   * @throws           INFER_BAD_INPUT, INFER_MODEL_NOT_FOUND, INFER_MODEL_INVALID.
+   * @throws           INFER_BAD_INPUT, INFER_MODEL_NOT_FOUND, INFER_MODEL_INVALID, INFER_INTERNAL when `workDir` cannot
+   *                   be used.
    */
   readonly open: (location: string, isTrusted: boolean) => Promise<ModelSource>;
   /**
@@ -45,6 +46,8 @@ export interface Packages {
   readonly list: () => Promise<readonly string[]>;
   /** Removes what was unpacked. */
   readonly close: () => Promise<void>;
+  /** What the operator should know of the start. */
+  readonly notes: readonly string[];
 }
 
 export interface PackageSettings {
@@ -84,27 +87,12 @@ export async function createPackages(
   const workspace = await createWorkspace(workDir === '' ? usualWorkDir() : workDir, limits);
   const { maxBytes } = limits;
   const rules = { allowed: readPatterns(allowedUrls), maxBytes, idleMs: limits.idleMs };
-  const openPath = async (path: string): Promise<ModelSource> => {
-    const found = await stat(path).catch(() => undefined); // loadModel() says why
-    const plain = { path, options: {}, notes: [], release: async () => {} };
-    if (found?.isDirectory()) return { ...plain, ...(await describe(path, labelOf(path))) };
-    if (!found?.isFile() || !isArchiveName(path)) return plain;
-    const { directory, release } = await workspace.unpack(path);
-    try {
-      const top = await topOf(directory);
-      const described = await describe(top, labelOf(path), archiveName(path));
-      return { path: top, ...described, release };
-    } catch (error) {
-      await release();
-      throw error;
-    }
-  };
   const openRemote = async (location: string): Promise<ModelSource> => {
     const { directory, release } = await workspace.scratch();
     try {
       const path = await download(location, directory, rules);
-      if (!isArchiveName(path)) return { ...(await openPath(path)), release };
-      const source = await openPath(path);
+      if (!isArchiveName(path)) return { ...(await openFound(workspace, path)), release };
+      const source = await openFound(workspace, path);
       await release(); // the archive is unpacked
       return source;
     } catch (error) {
@@ -115,8 +103,30 @@ export async function createPackages(
   const open: Packages['open'] = async (location, isTrusted) =>
     isRemote(location)
       ? openRemote(location)
-      : openPath(await findLocation(location, { modelStore, isTrusted }));
-  return { open, list: () => listStore(modelStore), close: workspace.close };
+      : openFound(workspace, await findLocation(location, { modelStore, isTrusted }));
+  const { close, notes } = workspace;
+  return { open, list: () => listStore(modelStore), close, notes };
+}
+
+/** What lies there; archives are unpacked. */
+async function openFound(workspace: Workspace, path: string): Promise<ModelSource> {
+  const found = await stat(path).catch(() => undefined); // loadModel() says why
+  const none = { path, notes: [], release: async () => {} };
+  const name = basename(path);
+  if (found?.isDirectory()) return { ...none, ...(await describe(path, labelOf(name))) };
+  if (found?.isFile() === false) {
+    throw invalid(labelOf(name), 'expected a file or a directory, got neither');
+  }
+  if (found === undefined || !isArchiveName(name)) return { ...none, options: {} };
+  const { directory, release } = await workspace.unpack(path, name);
+  try {
+    const top = await topOf(directory);
+    const described = await describe(top, labelOf(name), archiveName(name));
+    return { path: top, ...described, release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
 }
 
 async function listStore(modelStore: string): Promise<readonly string[]> {
@@ -134,15 +144,13 @@ async function listStore(modelStore: string): Promise<readonly string[]> {
     .sort();
 }
 
-function labelOf(path: string): string {
-  return `model ${quoted(basename(path))}`;
+function labelOf(name: string): string {
+  return `model ${quoted(name)}`;
 }
 
 /** An archive without a name for its model gives it its own. @source MMS: other than letters, digits and `_` become `_`. */
-function archiveName(path: string): string {
-  return basename(path)
-    .replace(/\.(mar|zip|model|tgz|tar\.gz)$/i, '')
-    .replace(/\W/g, '_');
+function archiveName(name: string): string {
+  return name.replace(/\.(mar|zip|model|tgz|tar\.gz)$/i, '').replace(/\W/g, '_');
 }
 
 /** Archives made of a directory hold that directory; macOS adds one of its own. */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The folder that archives are unpacked in: one directory for each content, kept while somebody uses it.
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { basename, join } from 'node:path';
+import { constants } from 'node:fs';
+import { open, readdir, rename, rm } from 'node:fs/promises';
+import { availableParallelism, hostname } from 'node:os';
+import { join } from 'node:path';
 import { InferenceError } from '../../lib/index.js';
 import {
   type Archive,
@@ -14,6 +15,8 @@ import {
   reasonOf,
 } from './archive.js';
 import { extract } from './extract.js';
+import { isOwn, makeOwn, storageError } from './storage.js';
+import { createTurns } from './turns.js';
 
 /** A directory of one's own. */
 export interface Unpacked {
@@ -24,14 +27,18 @@ export interface Unpacked {
 
 export interface Workspace {
   /**
-   * @param path  of an archive file. Archives of the same content share one directory, also while it is made.
-   * @throws      INFER_MODEL_INVALID, INFER_MODEL_NOT_FOUND, INFER_BAD_INPUT.
+   * Archives of the same content share one directory, also while it is made.
+   * @param path  of an archive file.
+   * @param name  what it is called: the ending says what kind of archive it is.
+   * @throws      INFER_MODEL_INVALID, INFER_MODEL_NOT_FOUND, INFER_INTERNAL when `workDir` cannot be used.
    */
-  readonly unpack: (path: string) => Promise<Unpacked>;
+  readonly unpack: (path: string, name: string) => Promise<Unpacked>;
   /** An empty directory. */
   readonly scratch: () => Promise<Unpacked>;
   /** Removes everything. */
   readonly close: () => Promise<void>;
+  /** What of earlier processes could not be removed. */
+  readonly notes: readonly string[];
 }
 
 interface Shared {
@@ -40,49 +47,63 @@ interface Shared {
 }
 
 /**
+ * As many archives are read at once as there are cores; others wait.
  * @param workDir  made when it is first needed. It holds one folder for each process, `{host name}-{process id}`;
  *                 those of processes of this host that are gone are removed.
  */
 export async function createWorkspace(workDir: string, limits: PackageLimits): Promise<Workspace> {
-  await removeLeftovers(workDir);
+  const notes = await removeLeftovers(workDir);
   const own = join(workDir, ownName());
-  const byContent = new Map<string, Shared>();
+  const share = createSharing();
+  const inTurn = createTurns(availableParallelism());
   let made = 0;
-  const release = async (key: string, shared: Shared) => {
-    if (--shared.users > 0) return;
-    byContent.delete(key);
-    const directory = await shared.directory.catch(() => undefined); // a failure has left nothing
-    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+  const nextDirectory = async () => {
+    await makeOwn(workDir);
+    await makeOwn(own);
+    return join(own, String(made++));
   };
   return {
-    unpack: async path => {
-      const archive = await openArchive(path);
+    unpack: async (path, name) => {
+      const archive = await openArchive(path, name);
       try {
-        const key = await contentOf(archive);
-        let shared = byContent.get(key);
-        if (shared === undefined) {
-          const directory = unpackInto(archive, join(own, String(made++)), limits);
-          shared = { directory, users: 0 };
-          byContent.set(key, shared);
-        }
-        const held = shared;
-        held.users++;
-        try {
-          return { directory: await held.directory, release: () => release(key, held) };
-        } catch (error) {
-          await release(key, held);
-          throw error;
-        }
+        const key = await inTurn(() => contentOf(archive));
+        const unpackNow = async () => unpackInto(archive, await nextDirectory(), limits);
+        return await share(key, () => inTurn(unpackNow));
       } finally {
         await archive.handle.close();
       }
     },
     scratch: async () => {
-      const directory = join(own, String(made++));
+      const directory = await nextDirectory();
       await makeOwn(directory);
       return { directory, release: () => rm(directory, { recursive: true, force: true }) };
     },
-    close: () => rm(own, { recursive: true, force: true }),
+    close: async () => {
+      if (await isOwn(workDir)) await rm(own, { recursive: true, force: true });
+    },
+    notes,
+  };
+}
+
+/** Makes the directory of a key for the first who wants it, and removes it when nobody has it any more. */
+function createSharing() {
+  const byKey = new Map<string, Shared>();
+  const release = async (key: string, shared: Shared) => {
+    if (--shared.users > 0) return;
+    byKey.delete(key);
+    const directory = await shared.directory.catch(() => undefined); // a failure has left nothing
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+  };
+  return async (key: string, make: () => Promise<string>): Promise<Unpacked> => {
+    const shared = byKey.get(key) ?? { directory: make(), users: 0 };
+    byKey.set(key, shared);
+    shared.users++;
+    try {
+      return { directory: await shared.directory, release: () => release(key, shared) };
+    } catch (error) {
+      await release(key, shared);
+      throw error;
+    }
   };
 }
 
@@ -90,15 +111,28 @@ function ownName(): string {
   return `${hostname()}-${process.pid}`;
 }
 
-/** A process that was killed could not clean up. One with our own id is gone as well: ids are used again. */
-async function removeLeftovers(workDir: string): Promise<void> {
+/**
+ * A process that was killed could not clean up. One with our own id is gone as well: ids are used again. In a directory
+ * that others may write to nothing is removed: they could have made it, and could lead us elsewhere meanwhile.
+ * @returns  what was left where it is, and why.
+ */
+async function removeLeftovers(workDir: string): Promise<readonly string[]> {
+  if (!(await isOwn(workDir))) return [];
   const names = await readdir(workDir).catch(() => []);
   const ours = `${hostname()}-`;
   const stale = names.filter(name => {
     const pid = name.startsWith(ours) ? Number(name.slice(ours.length)) : Number.NaN;
     return Number.isInteger(pid) && pid > 0 && (pid === process.pid || !isAlive(pid));
   });
-  await Promise.all(stale.map(name => rm(join(workDir, name), { recursive: true, force: true })));
+  const notes = stale.map(async name => {
+    try {
+      await rm(join(workDir, name), { recursive: true, force: true });
+      return [];
+    } catch (error) {
+      return [`workDir: cannot remove what another process has left: ${reasonOf(error)}`];
+    }
+  });
+  return (await Promise.all(notes)).flat();
 }
 
 function isAlive(pid: number): boolean {
@@ -115,16 +149,19 @@ interface OpenArchive extends Archive {
   readonly mtimeMs: number;
 }
 
-async function openArchive(path: string): Promise<OpenArchive> {
-  try {
-    const handle = await open(path, 'r');
-    const { size: sizeBytes, mtimeMs } = await handle.stat();
-    const name = basename(path);
-    return { label: `archive ${quoted(name)}`, name, handle, sizeBytes, mtimeMs };
-  } catch (error) {
-    const message = `model ${quoted(path)} cannot be read (${(error as NodeJS.ErrnoException).code})`;
+/** Opening a named pipe would wait for its other end, were it not for O_NONBLOCK. */
+async function openArchive(path: string, name: string): Promise<OpenArchive> {
+  const label = `archive ${quoted(name)}`;
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(error => {
+    const message = `${label} cannot be read (${error.code})`;
     throw new InferenceError('INFER_MODEL_NOT_FOUND', message, { cause: error });
+  });
+  const found = await handle.stat();
+  if (found.isFile()) {
+    return { label, name, handle, sizeBytes: found.size, mtimeMs: found.mtimeMs };
   }
+  await handle.close();
+  throw invalid(label, 'expected a regular file');
 }
 
 /** SHA-256 of the archive. */
@@ -149,26 +186,12 @@ async function unpackInto(
       const problem = 'expected a file that stays as it is, but it changed while it was read';
       throw invalid(archive.label, problem);
     }
-    await rename(partial, directory);
+    await rename(partial, directory).catch(error => {
+      throw storageError(`cannot rename ${quoted(partial)}`, error);
+    });
     return directory;
   } catch (error) {
     await rm(partial, { recursive: true, force: true });
     throw error;
-  }
-}
-
-/** Makes a directory that nobody else can write to: whoever could change a model could change its answers. */
-async function makeOwn(directory: string): Promise<void> {
-  const above = join(directory, '..', '..');
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const { uid, mode } = await lstat(above);
-    const isShared = (mode & 0o022) !== 0 && (mode & 0o1000) === 0;
-    if (isShared || ![0, process.getuid?.()].includes(uid)) {
-      throw new Error('other users may write there');
-    }
-  } catch (error) {
-    const message = `workDir: expected a directory to unpack archives in, got ${quoted(above)}: ${reasonOf(error)}`;
-    throw new InferenceError('INFER_BAD_INPUT', message, { cause: error });
   }
 }

@@ -7,13 +7,19 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { hostname } from 'node:os';
+import { writeFile } from 'node:fs/promises';
+import { availableParallelism, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { createPackages } from '../../server/packages/index.js';
+import { storageError } from '../../server/packages/storage.js';
+import { createWorkspace } from '../../server/packages/workspace.js';
+import { errors } from '../../server/protocol/mms/errors.js';
 import { failure, fixture } from '../helpers.js';
 import { zipFiles } from './archives.js';
 import { call, postJson, startServer } from './helpers.js';
@@ -61,21 +67,112 @@ t.test('what killed processes have left is removed, and nothing else', async t =
   const dead = `${hostname()}-${pid}`;
   const kept = [`${hostname()}-${process.ppid}`, 'other-host-1', 'notes', `${hostname()}-x`];
   for (const name of [dead, ...kept])
-    mkdirSync(join(parent, name, '0-partial'), { recursive: true });
+    mkdirSync(join(parent, name, '0-partial'), { recursive: true, mode: 0o700 });
   const { close } = await createPackages({ ...settings, workDir: parent });
   t.same(readdirSync(parent).sort(), [...kept].sort());
   await close();
 });
 
-t.test('a work directory that others may write to is not used', async t => {
-  const open = join(folder, 'open');
-  mkdirSync(open);
-  chmodSync(open, 0o777);
-  const { open: openPackage } = await createPackages({ ...settings, workDir: open });
+const dead = () => `${hostname()}-${spawnSync(process.execPath, ['--version']).pid}`;
+
+t.test('what cannot be removed is told and does not end the start', async t => {
+  const parent = join(tmpdir(), `leftovers-${process.pid}`);
+  mkdirSync(join(parent, dead()), { recursive: true });
+  chmodSync(parent, 0o555);
+  t.teardown(() => {
+    chmodSync(parent, 0o755);
+    rmSync(parent, { recursive: true });
+  });
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534); // root may remove everything
+  const { notes } = await createPackages({ ...settings, workDir: parent }).finally(() => {
+    if (isRoot) process.seteuid?.(0);
+  });
+  t.equal(notes.length, 1);
+  t.match(notes[0], /^workDir: cannot remove what another process has left: EACCES/);
+});
+
+for (const mode of [0o777, 0o775, 0o1777]) {
+  const octal = mode.toString(8);
+  t.test(`in a work directory of mode ${octal} nothing is removed and nothing made`, async t => {
+    const open = join(folder, `open-${octal}`);
+    const left = dead();
+    const ours = `${hostname()}-${process.pid}`;
+    mkdirSync(join(open, left), { recursive: true });
+    mkdirSync(join(open, ours));
+    chmodSync(open, mode);
+    const { open: openPackage, close } = await createPackages({ ...settings, workDir: open });
+    const path = fileOf('a.mar', zipFiles({ 'model.onnx': affine }));
+    const { code, detail, message } = await failure(openPackage(path, true));
+    t.equal(code, 'INFER_INTERNAL');
+    t.equal(detail, 'storage-unusable');
+    t.match(message, /^workDir: expected a directory of this user that no other user may write to/);
+    await close();
+    t.same(readdirSync(open).sort(), [left, ours].sort());
+  });
+}
+
+t.test('a link in place of the work directory or of the own folder is not followed', async t => {
+  const elsewhere = join(folder, 'elsewhere');
+  mkdirSync(join(elsewhere, dead()), { recursive: true, mode: 0o700 });
+  const linked = join(folder, 'linked');
+  symlinkSync(elsewhere, linked);
+  const own = join(folder, 'with-linked-own');
+  mkdirSync(own, { mode: 0o700 });
   const path = fileOf('a.mar', zipFiles({ 'model.onnx': affine }));
-  const { code, message } = await failure(openPackage(path, true));
-  t.equal(code, 'INFER_BAD_INPUT');
-  t.match(message, /^workDir: .*: other users may write there$/);
+  for (const workDir of [linked, own]) {
+    const { open, close } = await createPackages({ ...settings, workDir });
+    if (workDir === own) symlinkSync(elsewhere, join(own, `${hostname()}-${process.pid}`));
+    t.match(await failure(open(path, true)), { detail: 'storage-unusable' });
+    await close();
+    t.equal(readdirSync(elsewhere).length, 1);
+  }
+});
+
+t.test('no more archives are unpacked at once than there are cores', async t => {
+  const most = availableParallelism();
+  const bytes = Array.from({ length: most + 4 }, () =>
+    zipFiles({ 'model.onnx': affine, noise: randomBytes(2 ** 21) }),
+  );
+  const all = Promise.all(bytes.map(one => packages.open(fileOf('a.mar', one), true)));
+  let seen = 0;
+  for (let ended = false; !ended; ) {
+    seen = Math.max(seen, unpacked().filter(name => name.endsWith('-partial')).length);
+    ended = await Promise.race([
+      all.then(() => true),
+      new Promise<false>(resolve => setImmediate(resolve, false)),
+    ]);
+  }
+  t.ok(seen >= 1 && seen <= most, `${seen} of ${most}`);
+  await Promise.all((await all).map(({ release }) => release()));
+});
+
+t.test('a named pipe in place of an archive is refused at once', async t => {
+  const pipe = join(folder, 'pipe.mar');
+  t.equal(spawnSync('mkfifo', [pipe]).status, 0);
+  const limits = { maxBytes: 2 ** 20, maxEntries: 10, maxRatio: 10 };
+  const { unpack } = await createWorkspace(join(folder, 'piped'), limits);
+  const { code, message } = await failure(unpack(pipe, 'pipe.mar'));
+  t.equal(code, 'INFER_MODEL_INVALID');
+  t.equal(message, 'archive "pipe.mar": expected a regular file');
+  const opened = await failure(packages.open(pipe, true));
+  t.equal(opened.message, 'model "pipe.mar": expected a file or a directory, got neither');
+});
+
+t.test('a full disk is a 507, no fault of the client', async t => {
+  const full = await writeFile('/dev/full', 'x').catch(error => error);
+  const error = storageError('cannot write', full);
+  t.match(error, { code: 'INFER_INTERNAL', detail: 'storage-full' });
+  t.match(error.message, /^workDir: cannot write: ENOSPC/);
+  t.equal(errors.fromError(error).status, 507);
+});
+
+t.test('a work directory that cannot be made is a 500', async t => {
+  const { open } = await createPackages({ ...settings, workDir: fileOf('file', affine) });
+  const error = await failure(open(fileOf('a.mar', zipFiles({ 'model.onnx': affine })), true));
+  t.match(error, { code: 'INFER_INTERNAL', detail: 'storage-unusable' });
+  t.match(error.message, /^workDir: cannot make .*: EEXIST/);
+  t.equal(errors.fromError(error).status, 500);
 });
 
 t.test(

@@ -57,6 +57,12 @@ function codeOf({ code, detail }: InferenceError): ErrorCode {
   return isInput ? 'INFER_BAD_INPUT' : code;
 }
 
+/** @source MMS: 507 (Insufficient Storage) has the type of 500. */
+function answerTo(error: InferenceError) {
+  const { type, status } = errorTable[codeOf(error)];
+  return { type, status: error.detail === 'storage-full' ? 507 : status };
+}
+
 /** An answer that has a status and a type of its own in the API of MMS. */
 export class Refusal extends Error {
   readonly status: number;
@@ -72,7 +78,7 @@ export class Refusal extends Error {
 function fromError(error: unknown): HttpReply {
   if (error instanceof Refusal) return errorReply(error.status, error.type, error.message);
   const known = error instanceof InferenceError;
-  const { status, type } = errorTable[known ? codeOf(error) : 'INFER_INTERNAL'];
+  const { status, type } = known ? answerTo(error) : errorTable.INFER_INTERNAL;
   // What is not ours to show may hold anything: it goes to the log alone.
   const message = known
     ? error.message
