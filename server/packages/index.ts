@@ -2,14 +2,14 @@
 // A model as it was asked for -> a path that loadModel() takes, with what its package says about it.
 import { readdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, parse } from 'node:path';
 import { InferenceError, type LoadOptions } from '../../lib/index.js';
 import { invalid, type PackageLimits, quoted } from './archive.js';
 import { type Classifier, isKnownHandler, readClassifier } from './classifier.js';
 import { type DownloadRules, download, isRemote, readPatterns } from './download.js';
 import { isArchiveName } from './extract.js';
 import { type PackageFiles, readObject } from './files.js';
-import { findLocation } from './location.js';
+import { type Found, findLocation } from './location.js';
 import { type PackageManifest, readManifest } from './manifest.js';
 import { createWorkspace, type Workspace } from './workspace.js';
 
@@ -91,8 +91,9 @@ export async function createPackages(
     const { directory, release } = await workspace.scratch();
     try {
       const path = await download(location, directory, rules);
-      if (!isArchiveName(path)) return { ...(await openFound(workspace, path)), release };
-      const source = await openFound(workspace, path);
+      const fetched = { path, name: basename(path) };
+      if (!isArchiveName(path)) return { ...(await openFound(workspace, fetched)), release };
+      const source = await openFound(workspace, fetched);
       await release(); // the archive is unpacked
       return source;
     } catch (error) {
@@ -109,15 +110,19 @@ export async function createPackages(
 }
 
 /** What lies there; archives are unpacked. */
-async function openFound(workspace: Workspace, path: string): Promise<ModelSource> {
+async function openFound(workspace: Workspace, { path, name }: Found): Promise<ModelSource> {
   const found = await stat(path).catch(() => undefined); // loadModel() says why
   const none = { path, notes: [], release: async () => {} };
-  const name = basename(path);
-  if (found?.isDirectory()) return { ...none, ...(await describe(path, labelOf(name))) };
+  const isLink = name !== basename(path);
+  if (found?.isDirectory()) {
+    return { ...none, ...(await describe(path, labelOf(name), isLink ? name : '')) };
+  }
   if (found?.isFile() === false) {
     throw invalid(labelOf(name), 'expected a file or a directory, got neither');
   }
-  if (found === undefined || !isArchiveName(name)) return { ...none, options: {} };
+  if (found === undefined || !isArchiveName(name)) {
+    return { ...none, options: isLink ? optionsOfLink(name) : {} };
+  }
   const { directory, release } = await workspace.unpack(path, name);
   try {
     const top = await topOf(directory);
@@ -146,6 +151,12 @@ async function listStore(modelStore: string): Promise<readonly string[]> {
 
 function labelOf(name: string): string {
   return `model ${quoted(name)}`;
+}
+
+/** A link to a model file says what that is and gives the model its name, as the file itself would. */
+function optionsOfLink(name: string): LoadOptions {
+  const { name: stem, ext } = parse(name);
+  return { name: stem, ...(ext.toLowerCase() === '.onnx' ? { engine: 'onnxruntime' } : {}) };
 }
 
 /** An archive without a name for its model gives it its own. @source MMS: other than letters, digits and `_` become `_`. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a model lies that is asked for by path, by name in the model store, or by URL.
 import { realpath } from 'node:fs/promises';
-import { isAbsolute, relative, resolve, sep } from 'node:path';
+import { basename, isAbsolute, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InferenceError } from '../../lib/index.js';
 import { quoted } from './archive.js';
@@ -13,25 +13,39 @@ export interface Places {
   readonly isTrusted: boolean;
 }
 
+/** Where a model lies. */
+export interface Found {
+  readonly path: string;
+  /** The last part of what was asked for: where links were followed, the path ends in another one. */
+  readonly name: string;
+}
+
 /**
  * @param location  a path, or a `file:` URL.
- * @returns         an absolute path. What is not trusted lies in the store, whatever links lead there.
- * @throws          INFER_BAD_INPUT for what may not be named, INFER_MODEL_NOT_FOUND when there is nothing.
+ * @returns         an absolute path. What is not trusted lies in the store, and no link leads there any more that could
+ *                  lead elsewhere a moment later.
+ * @throws          INFER_BAD_INPUT for what may not be named, INFER_MODEL_NOT_FOUND when there is nothing; to those who
+ *                  are not trusted, what lies outside of the store is not there.
  */
-export async function findLocation(location: string, places: Places): Promise<string> {
+export async function findLocation(location: string, places: Places): Promise<Found> {
   const path = toPath(location);
   const { modelStore, isTrusted } = places;
-  if (modelStore === '' && isTrusted) return resolve(path);
-  if (modelStore === '') throw missing('Model store has not been configured.');
-  if (isAbsolute(path) && isTrusted) return path;
+  if (modelStore === '' && !isTrusted) throw missing('Model store has not been configured.');
+  if (isTrusted && (modelStore === '' || isAbsolute(path))) return foundAt(resolve(path));
   if (path.split(/[/\\]/).includes('..')) {
     throw missing(`Relative path is not allowed in url: ${shown(location)}`);
   }
-  const found = resolve(modelStore, path);
-  if (!(await isInside(found, modelStore, location))) {
+  const asked = resolve(modelStore, path);
+  const real = await follow(asked, modelStore);
+  if (isTrusted && real?.isInside === false) {
     throw refused(location, 'expected a path in the model store, got one that leads out of it');
   }
-  return found;
+  if (!real?.isInside) throw missing(`Model not found in model store: ${shown(location)}`);
+  return isTrusted ? foundAt(asked) : { path: real.path, name: basename(asked) };
+}
+
+function foundAt(path: string): Found {
+  return { path, name: basename(path) };
 }
 
 function toPath(location: string): string {
@@ -46,12 +60,15 @@ function toPath(location: string): string {
   }
 }
 
-async function isInside(path: string, store: string, location: string): Promise<boolean> {
+/** Where links lead; undefined where there is nothing. */
+async function follow(asked: string, store: string) {
   try {
-    const inside = relative(await realpath(store), await realpath(path));
-    return inside !== '..' && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
-  } catch (error) {
-    throw missing(`Model not found in model store: ${shown(location)}`, error);
+    const path = await realpath(asked);
+    const inside = relative(await realpath(store), path);
+    const isOutside = inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside);
+    return { path, isInside: !isOutside };
+  } catch {
+    return undefined;
   }
 }
 
@@ -62,8 +79,8 @@ function shown(location: string): string {
 }
 
 /** @source MMS: clients know these texts, and 404 beside them. */
-function missing(message: string, cause?: unknown): InferenceError {
-  return new InferenceError('INFER_MODEL_NOT_FOUND', message, cause === undefined ? {} : { cause });
+function missing(message: string): InferenceError {
+  return new InferenceError('INFER_MODEL_NOT_FOUND', message);
 }
 
 function refused(location: string, expected: string, cause?: unknown): InferenceError {

@@ -2,7 +2,7 @@
 // Where models may lie: in the model store, elsewhere for whoever starts the server, and nowhere else.
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
 import { findLocation } from '../../server/packages/location.js';
@@ -23,7 +23,18 @@ const inStore = { modelStore: store, isTrusted: false };
 const found = [
   { name: 'a name in the store', location: 'a.mar', places: inStore, path: join(store, 'a.mar') },
   { name: 'a path', location: 'sub/b.mar', places: inStore, path: join(store, 'sub', 'b.mar') },
-  { name: 'a link within', location: 'alias.mar', places: inStore, path: join(store, 'alias.mar') },
+  {
+    name: 'what a link within leads to',
+    location: 'alias.mar',
+    places: inStore,
+    path: join(store, 'a.mar'),
+  },
+  {
+    name: 'a link within, for the operator,',
+    location: 'alias.mar',
+    places: { modelStore: store, isTrusted: true },
+    path: join(store, 'alias.mar'),
+  },
   { name: 'an absolute path', location: join(store, 'a.mar'), places: inStore, path: undefined },
   { name: 'two dots in a name', location: './a.mar', places: inStore, path: join(store, 'a.mar') },
   {
@@ -47,34 +58,44 @@ const found = [
 ] as const;
 
 for (const { name, location, places, path = location } of found) {
-  t.test(`${name} is found`, async t => t.equal(await findLocation(location, places), path));
+  t.test(`${name} is found`, async t => {
+    const got = await findLocation(location, places);
+    t.same(got, { path, name: basename(location) });
+  });
 }
 
 const relative = /^Relative path is not allowed in url: /;
+const absent = /^Model not found in model store: /;
 const refused = [
   { location: '../outside.mar', says: relative },
   { location: 'sub/../a.mar', says: relative },
   { location: `${store}/../outside.mar`, says: relative },
-  { location: 'link.mar', says: /got one that leads out of it/ },
-  { location: outside, says: /got one that leads out of it/ },
-  { location: '/proc/self/environ', says: /got one that leads out of it/ },
-  { location: String(pathToFileURL(outside)), says: /got one that leads out of it/ },
+  { location: 'none.mar', says: absent },
+  { location: 'link.mar', says: absent },
+  { location: outside, says: absent },
+  { location: '/proc/self/environ', says: absent },
+  { location: String(pathToFileURL(outside)), says: absent },
+  { location: 'a\0.mar', says: absent },
   { location: 'file://host/a.mar', says: /expected file:\/\/\/absolute\/path/ },
   { location: 's3://bucket/a.mar', says: /does not speak S3/ },
 ] as const;
 
 for (const { location, says } of refused) {
-  t.test(`${location.replace(folder, '')} is refused`, async t => {
+  t.test(`${JSON.stringify(location.replace(folder, ''))} is refused`, async t => {
     const { code, message } = await failure(findLocation(location, inStore));
-    t.equal(code, says === relative ? 'INFER_MODEL_NOT_FOUND' : 'INFER_BAD_INPUT');
+    const isMissing = says === relative || says === absent;
+    t.equal(code, isMissing ? 'INFER_MODEL_NOT_FOUND' : 'INFER_BAD_INPUT');
     t.match(message, says);
+    if (isMissing) t.equal(message, `${message.replace(/ [^ ]*$/, '')} ${location}`, 'no more');
   });
 }
 
-t.test('what is missing is named as MMS names it', async t => {
-  const { code, message } = await failure(findLocation('none.mar', inStore));
-  t.equal(code, 'INFER_MODEL_NOT_FOUND');
-  t.equal(message, 'Model not found in model store: none.mar');
+t.test('the operator is told that a link leads out of the store', async t => {
+  const { code, message } = await failure(
+    findLocation('link.mar', { modelStore: store, isTrusted: true }),
+  );
+  t.equal(code, 'INFER_BAD_INPUT');
+  t.match(message, /got one that leads out of it/);
 });
 
 t.test('without a store nobody but the operator names a path', async t => {

@@ -16,6 +16,7 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism, hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { loadModel } from '../../lib/index.js';
 import { createPackages } from '../../server/packages/index.js';
 import { storageError } from '../../server/packages/storage.js';
 import { createWorkspace } from '../../server/packages/workspace.js';
@@ -173,6 +174,35 @@ t.test('a work directory that cannot be made is a 500', async t => {
   t.match(error, { code: 'INFER_INTERNAL', detail: 'storage-unusable' });
   t.match(error.message, /^workDir: cannot make .*: EEXIST/);
   t.equal(errors.fromError(error).status, 500);
+});
+
+t.test('a link that the API names is followed once, and gives the model its name', async t => {
+  const modelStore = join(folder, 'linked-store');
+  mkdirSync(join(modelStore, 'blobs', 'directory'), { recursive: true });
+  const archive = zipFiles({ 'model.onnx': affine });
+  const cases = [
+    { name: 'archive', link: 'archive.mar', to: 'blobs/1', bytes: archive },
+    { name: 'file', link: 'file.onnx', to: 'blobs/2', bytes: affine },
+    { name: 'directory', link: 'directory', to: 'blobs/3', bytes: affine },
+  ] as const;
+  const { open, close } = await createPackages({
+    ...settings,
+    modelStore,
+    workDir: join(folder, 'w'),
+  });
+  for (const { name, link, to, bytes } of cases) {
+    const target = join(modelStore, to);
+    if (name === 'directory') mkdirSync(target);
+    writeFileSync(name === 'directory' ? join(target, 'model.onnx') : target, bytes);
+    symlinkSync(to, join(modelStore, link));
+    const source = await open(link, false);
+    t.notMatch(source.path, link);
+    const model = await loadModel(source.path, source.options);
+    t.equal(model.info.name, name);
+    await model.close();
+    await source.release();
+  }
+  await close();
 });
 
 t.test(
