@@ -79,6 +79,8 @@ export interface NativeInfo {
   readonly outputs: readonly TensorSpec[];
   readonly batchable: boolean;
   readonly maxBatch: number;
+  /** By which flat requests name it. */
+  readonly number: number;
 }
 
 /** What JSON bodies are read with, beside what the addon knows of the model. */
@@ -176,14 +178,21 @@ export interface NativeDevices {
 
 /** The functions of the addon. All are called on this environment's JS thread. */
 export interface NativeBinding {
-  /** @param completed  `times`: of each result parse, queue, run and format in ns; undefined when nobody asked. */
+  /**
+   * @param completed  called when there is something in `answers`, or among the arguments, which are left out when there
+   *                   is not; `times`: of each result parse, queue, run and format in ns; undefined when nobody asked.
+   * @param requests   in the form of flat.ts; staged by flush(), and before a submit(), submitJson(), cancel() or close().
+   * @param answers    in the same form; one that does not fit in comes as an argument.
+   */
   start(
     completed: (
-      ids: readonly number[],
-      results: readonly NativeResult[],
-      times: Float64Array | undefined,
+      ids?: readonly number[],
+      results?: readonly NativeResult[],
+      times?: Float64Array,
     ) => void,
     log: (lines: readonly NativeLogLine[]) => void,
+    requests: ArrayBuffer,
+    answers: ArrayBuffer,
   ): void;
   /**
    * For process.exit(), which runs no cleanup hooks: forgets what is in flight and joins the threads. When they have not
@@ -192,7 +201,10 @@ export interface NativeBinding {
   stop(exitCode: number): void;
   devices(libraries: readonly NativeLibrary[]): NativeDevices;
   load(request: NativeLoadRequest): Promise<NativeModel>;
-  /** @param here  whether a micro model may run on this thread before this returns. */
+  /**
+   * Hands over what is staged, and what `requests` of start() holds.
+   * @param here  whether a micro model may run on this thread before this returns.
+   */
   flush(here: boolean): void;
 }
 

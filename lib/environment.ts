@@ -11,6 +11,7 @@ import {
 } from './binding.js';
 import { unwatch, type WatchedSignals, watch } from './cancellation.js';
 import { InferenceError, type NativeError } from './errors.js';
+import { type FlatBuffer, flatBuffer, readAnswers, readTensor } from './flat.js';
 import { type InFlight, inFlight } from './in_flight.js';
 import { deliverLog } from './log.js';
 import type { JsonAnswer } from './predict_types.js';
@@ -19,6 +20,8 @@ import type { ElementType, NumericData, Tensor } from './tensor.js';
 /** A loaded model as its requests see it. */
 export interface Handle {
   readonly native: NativeModel;
+  /** See NativeInfo. */
+  readonly number: number;
   readonly outputs: readonly { readonly name: string; readonly type: ElementType }[];
   /** Requests of this handle that are not settled. */
   inFlight: number;
@@ -50,6 +53,10 @@ export interface PendingJson extends PendingRequest {
 interface Environment {
   readonly binding: NativeBinding;
   readonly pending: InFlight<PendingTensors | PendingJson>;
+  /** Written by predict(), read by the addon. */
+  readonly requests: FlatBuffer;
+  /** Written by the addon. */
+  readonly answers: FlatBuffer;
   readonly watched: WatchedSignals;
   readonly logs: Set<typeof deliverLog>;
   readonly flush: () => void;
@@ -92,6 +99,8 @@ function start(binding: NativeBinding): Environment {
   const shared: Environment = {
     binding,
     pending: inFlight(),
+    requests: flatBuffer(),
+    answers: flatBuffer(),
     watched: new WeakMap(),
     logs: new Set(),
     flush: () => flush(shared),
@@ -101,11 +110,12 @@ function start(binding: NativeBinding): Environment {
     turnDue: false,
     runsHere: runsHerePerTurn,
   };
-  const complete: Parameters<NativeBinding['start']>[0] = (ids, results, times) =>
+  const complete: Parameters<NativeBinding['start']>[0] = (ids = [], results = [], times) =>
     finishAll(shared, { ids, results, times });
-  binding.start(complete, lines => {
+  const log: Parameters<NativeBinding['start']>[1] = lines => {
     for (const deliver of shared.logs) deliver(lines);
-  });
+  };
+  binding.start(complete, log, shared.requests.bytes, shared.answers.bytes);
   // A worker's end runs the addon's cleanup hook; process.exit() does not, and an engine that is taken apart
   // while it loads or runs ends the process with a signal.
   if (isMainThread) process.once('exit', exitCode => binding.stop(exitCode));
@@ -116,13 +126,13 @@ function start(binding: NativeBinding): Environment {
  * Stages a checked request; all that are staged in one turn of the event loop are handed over together.
  * @param entry      settled later, on this thread, exactly once, unless this throws.
  * @param timeoutMs  from now, at most maxTimeoutMs; 0 for none.
- * @param stage      gives it to the addon under this id.
+ * @param stage      gives it to the addon under this id, or writes it as a flat request.
  * @throws           what `stage` or the signal throws: the request is not accepted and `entry` is not kept.
  */
 export function submit(
   entry: PendingTensors | PendingJson,
   timeoutMs: number,
-  stage: (native: NativeModel, id: number) => void,
+  stage: (handle: Handle, id: number, flat: FlatBuffer) => void,
 ): void {
   const shared = current;
   if (shared === undefined) return; // never: `entry` has a handle, which environment() made
@@ -130,7 +140,7 @@ export function submit(
   const { signal } = entry;
   if (signal !== undefined) watch(shared.watched, signal, id, ids => cancel(shared, ids, false));
   try {
-    stage(entry.handle.native, id);
+    stage(entry.handle, id, shared.requests);
   } catch (error) {
     if (signal !== undefined) unwatch(shared.watched, signal, id);
     throw error;
@@ -198,28 +208,37 @@ interface Finished {
 /** Called by the addon with everything that has finished. It says nothing more until it is asked in a later turn. */
 function finishAll(shared: Environment, finished: Finished): void {
   planTurn(shared);
+  const { answers } = shared;
+  readAnswers(answers, id =>
+    finish(shared, id, entry => {
+      if (entry.kind === 'tensors') entry.resolve(readOutputs(entry.handle, answers));
+    }),
+  );
   for (let index = 0; index < finished.ids.length; index++) {
-    try {
-      finish(shared, finished, index);
-    } catch (error) {
-      // Only a caller's own signal can throw here; it must not take the others' answers with it.
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+    finish(shared, finished.ids[index] ?? 0, entry => settle(entry, finished, index));
   }
 }
 
-function finish({ pending, watched }: Environment, finished: Finished, index: number): void {
-  const id = finished.ids[index] ?? 0;
+function finish(
+  { pending, watched }: Environment,
+  id: number,
+  settleIt: (entry: PendingTensors | PendingJson) => void,
+): void {
   const entry = pending.take(id);
   if (entry === undefined) return;
-  if (entry.timer !== undefined) clearTimeout(entry.timer);
-  settle(entry, finished, index);
-  const { handle } = entry;
-  handle.inFlight--;
-  if (handle.inFlight === 0) handle.onIdle?.();
-  if (entry.signal !== undefined) unwatch(watched, entry.signal, id);
+  const { handle, signal, timer } = entry;
+  if (timer !== undefined) clearTimeout(timer);
+  try {
+    settleIt(entry);
+    handle.inFlight--;
+    if (handle.inFlight === 0) handle.onIdle?.();
+    if (signal !== undefined) unwatch(watched, signal, id);
+  } catch (error) {
+    // Only a caller's own signal can throw here; it must not take the others' answers with it.
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
 }
 
 function settle(
@@ -262,12 +281,22 @@ function nameOutputs({ outputs }: Handle, result: NativeOutputs): Record<string,
     if (output === undefined) break;
     const { name, type } = output;
     const data = result[2 * index] as NumericData | readonly string[];
-    const tensor: Tensor = { type, shape: result[2 * index + 1] as readonly number[], data };
-    if (name === '__proto__') {
-      Object.defineProperty(named, name, { value: tensor, enumerable: true });
-    } else {
-      named[name] = tensor;
-    }
+    setOwn(named, name, { type, shape: result[2 * index + 1] as readonly number[], data });
   }
   return named;
+}
+
+/** The same for a flat answer. */
+function readOutputs({ outputs }: Handle, answers: FlatBuffer): Record<string, Tensor> {
+  const named: Record<string, Tensor> = {};
+  for (const { name, type } of outputs) setOwn(named, name, readTensor(answers, type));
+  return named;
+}
+
+function setOwn(named: Record<string, Tensor>, name: string, tensor: Tensor): void {
+  if (name === '__proto__') {
+    Object.defineProperty(named, name, { value: tensor, enumerable: true });
+  } else {
+    named[name] = tensor;
+  }
 }

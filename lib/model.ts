@@ -133,7 +133,8 @@ function createModel(settings: Settings, native: NativeModel): Model {
   const facts = native.info();
   const described = deepFreeze(describeModel(settings, facts));
   const { inputs, outputs } = described.signature;
-  const handle: Handle = { native, outputs, inFlight: 0, onIdle: undefined };
+  const { number } = facts;
+  const handle: Handle = { native, number, outputs, inFlight: 0, onIdle: undefined };
   const limit = rowLimit(described, facts.batchable);
   const plan = planInputs(inputs, {
     ...limit,

@@ -2,6 +2,7 @@
 // predict() and predictJson() of one model: what they take, and how it becomes a request.
 import { type Handle, submit } from './environment.js';
 import { atCallerOf, describe, InferenceError, quote, toInferenceError } from './errors.js';
+import { writeRequest } from './flat.js';
 import { type Inputs, type InputsPlan, type NativeData, readInputs } from './inputs.js';
 import { maxTimeoutMs } from './options.js';
 import {
@@ -51,7 +52,13 @@ export function predictor(context: PredictContext): Predict {
           signal,
           timer: undefined,
         } as const;
-        submit(entry, timeoutMs, (native, id) => native.submit(id, data, shapes, timeoutMs));
+        submit(entry, timeoutMs, ({ native, number: model }, id, flat) => {
+          const request = { id, model, inputs: plan.inputs };
+          // A flat request has no deadline: it is read later, and a deadline counts from the call.
+          if (timeoutMs > 0 || !writeRequest(flat, request, data, shapes)) {
+            native.submit(id, data, shapes, timeoutMs);
+          }
+        });
       } catch (error) {
         reject(atCallerOf(predict, toInferenceError(error, 'INFER_BAD_INPUT')));
       }
@@ -79,7 +86,7 @@ export function jsonPredictor(context: PredictContext): PredictJson {
           signal,
           timer: undefined,
         } as const;
-        submit(entry, timeoutMs, (native, id) =>
+        submit(entry, timeoutMs, ({ native }, id) =>
           native.submitJson(id, body, timeoutMs, maxBytes, forms, timed),
         );
       } catch (error) {

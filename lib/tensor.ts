@@ -20,11 +20,16 @@ export type NumericData =
  */
 export type TensorData = NumericData | readonly string[];
 
+interface ArrayClass {
+  new (length: number): NumericData;
+  new (buffer: ArrayBuffer): NumericData;
+}
+
 interface ElementInfo {
   /** Size of one element in bytes; 0 for `string`, whose elements differ in size. */
   readonly bytes: number;
   /** The class of the array that carries it; undefined for `string`. */
-  readonly array: (new (length: number) => NumericData) | undefined;
+  readonly array: ArrayClass | undefined;
 }
 
 const table = {

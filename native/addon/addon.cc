@@ -24,7 +24,10 @@ namespace {
 Napi::Value start(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return atEntry(env, [&]() -> Napi::Value {
-    Environment::of(env).start(env, info[0].As<Napi::Function>(), info[1].As<Napi::Function>());
+    const Receiver receiver{.completed = info[0].As<Napi::Function>(),
+                            .log = info[1].As<Napi::Function>(),
+                            .answers = info[3].As<Napi::ArrayBuffer>()};
+    Environment::of(env).start(env, receiver, info[2].As<Napi::ArrayBuffer>());
     return env.Undefined();
   });
 }

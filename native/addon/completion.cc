@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "native/addon/convert.h"
+#include "native/addon/flat.h"
 #include "native/addon/js_error.h"
 #include "native/base/clock.h"
 #include "native/base/error.h"
@@ -75,8 +76,9 @@ Napi::Value timesOf(Napi::Env env, const std::vector<Reply>& replies) {
 
 }  // namespace
 
-Completion::Completion(Napi::Env env, Napi::Function completed, Napi::Function log)
-    : completed_(Napi::Persistent(completed)), log_(Napi::Persistent(log)) {
+Completion::Completion(Napi::Env env, const Receiver& receiver)
+    : completed_(Napi::Persistent(receiver.completed)), log_(Napi::Persistent(receiver.log)) {
+  answers_.keep(receiver.answers);
   const napi_value name = Napi::String::New(env, "inference-native");
   const napi_status status = napi_create_threadsafe_function(
       env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, &Completion::onSignal, &wake_);
@@ -160,6 +162,7 @@ void Completion::close() {
   }
   completed_.Reset();
   log_.Reset();
+  answers_.drop();
 }
 
 void Completion::signal() {
@@ -205,6 +208,12 @@ void Completion::drain(Napi::Env env) {
 }
 
 void Completion::resolve(Napi::Env env, std::vector<Reply>& replies) {
+  FlatWriter flat(answers_.bytes());
+  std::erase_if(replies, [&flat](const Reply& reply) { return flat.add(reply); });
+  if (replies.empty()) {
+    completed_.Call({});
+    return;
+  }
   const Napi::Array ids = Napi::Array::New(env, replies.size());
   const Napi::Array results = Napi::Array::New(env, replies.size());
   for (std::size_t i = 0; i < replies.size(); ++i) {

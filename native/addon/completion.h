@@ -11,18 +11,26 @@
 #include <mutex>
 #include <vector>
 
+#include "native/addon/flat.h"
 #include "native/base/log.h"
 #include "native/base/request.h"
 
 namespace infer::addon {
 
+// What JS has for the way back: functions, and the buffer for flat answers.
+struct Receiver {
+  Napi::Function completed;
+  Napi::Function log;
+  Napi::ArrayBuffer answers;
+};
+
 class Completion final : public ReplyChannel, public LogListener {
  public:
-  // `completed(ids, results, times)` and `log(lines)` are called on the JS thread. After each call
-  // of completed() its receiver has to call handOver() in a later turn of the event loop: until one
-  // finds nothing, nobody is woken. The completion starts unreferenced: it does not keep the
-  // process alive.
-  Completion(Napi::Env env, Napi::Function completed, Napi::Function log);
+  // `completed(ids, results, times)` and `log(lines)` are called on the JS thread, the former also
+  // for what lies in `answers`, without arguments when that is all. After each call of completed()
+  // its receiver has to call handOver() in a later turn of the event loop: until one finds nothing,
+  // nobody is woken. The completion starts unreferenced: it does not keep the process alive.
+  Completion(Napi::Env env, const Receiver& receiver);
 
   void deliver(std::vector<Reply> replies) override;
   void log(const LogLine& line) override;
@@ -57,6 +65,7 @@ class Completion final : public ReplyChannel, public LogListener {
 
   Napi::FunctionReference completed_;
   Napi::FunctionReference log_;
+  FlatBuffer answers_;        // JS thread only
   std::size_t expected_ = 0;  // JS thread only
 
   std::mutex mutex_;

@@ -9,12 +9,14 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "native/addon/completion.h"
+#include "native/addon/flat.h"
 #include "native/addon/js_error.h"
 #include "native/addon/json_call.h"
 #include "native/addon/model_wrap.h"
@@ -99,11 +101,12 @@ const std::shared_ptr<Completion>& Environment::completion(Napi::Env env) const 
   return completion_;
 }
 
-void Environment::start(Napi::Env env, Napi::Function completed, Napi::Function log) {
+void Environment::start(Napi::Env env, const Receiver& receiver, Napi::ArrayBuffer requests) {
   if (completion_) {
     throw toJsError(env, {ErrorCode::kInternal, "start() was called before", {}});
   }
-  completion_ = std::make_shared<Completion>(env, completed, log);
+  completion_ = std::make_shared<Completion>(env, receiver);
+  requests_.keep(requests);
   Log::process().add(completion_);
   promiseConstructor_ = Napi::Persistent(env.Global().Get("Promise").As<Napi::Function>());
   // After the thread-safe function, whose own hook then runs after ours: hooks run in reverse
@@ -140,22 +143,34 @@ void Environment::reject(std::uint64_t id, Napi::Value reason) {
 }
 
 void Environment::requireRoom(Napi::Env env, ModelWrap* model) {
-  ServedModel& served = model->served();
-  const Limits& limits = served.queue.limits();
-  Load load = served.queue.waiting();
+  stageFlat();
+  if (const auto full = refusal(model->served())) {
+    throw toJsError(env, *full);
+  }
+}
+
+std::optional<Error> Environment::refusal(ServedModel& model) {
+  const Limits& limits = model.queue.limits();
+  Load load = model.queue.waiting();
   load += stagedLoad_;
-  load += readingOf(served);
+  load += readingOf(model);
   if (!isFull(load, limits)) {
-    return;  // counting what is staged for other models too only hands over a little earlier
+    return {};  // counting what is staged for other models too only hands over a little earlier
   }
-  flush();
-  load = served.queue.waiting();
-  load += readingOf(served);
-  if (isFull(load, limits)) {
-    const Error full = served.queue.full();
-    served.metrics.failed(full.code);
-    throw toJsError(env, full);
+  handOver(Scheduler::Where::kLane);
+  load = model.queue.waiting();
+  load += readingOf(model);
+  if (!isFull(load, limits)) {
+    return {};
   }
+  Error full = model.queue.full();
+  model.metrics.failed(full.code);
+  return full;
+}
+
+std::int32_t Environment::add(ModelWrap* model) {
+  models_.emplace(nextModel_, model);
+  return nextModel_++;
 }
 
 void Environment::stage(ModelWrap* model, std::unique_ptr<Request> request) {
@@ -164,7 +179,46 @@ void Environment::stage(ModelWrap* model, std::unique_ptr<Request> request) {
   staged_.push_back({model, std::move(request)});
 }
 
+void Environment::stageFlat() {
+  std::vector<Reply> refused;
+  FlatReader records(requests_.bytes());
+  while (const auto record = records.next()) {
+    const auto model = models_.find(record->model);
+    auto request = readFlat(*record, model == models_.end() ? nullptr : model->second);
+    if (request.ok()) {
+      stage(model->second, std::move(request).value());
+    } else {
+      completion_->expect(1);
+      refused.push_back(
+          {.id = record->id, .result = std::move(request).error(), .encoded = nullptr});
+    }
+  }
+  if (!refused.empty()) {
+    completion_->deliver(std::move(refused));
+  }
+}
+
+Result<std::unique_ptr<Request>> Environment::readFlat(const FlatRequest& record,
+                                                       ModelWrap* model) {
+  if (model == nullptr) {
+    return Error{ErrorCode::kClosed, "the model is closed", {}};
+  }
+  if (auto full = refusal(model->served())) {
+    return *std::move(full);
+  }
+  auto request = readFlatRequest(model->served(), record);
+  if (request.ok()) {
+    request.value()->channel = completion_;
+  }
+  return request;
+}
+
 void Environment::flush(Scheduler::Where where) {
+  stageFlat();
+  handOver(where);
+}
+
+void Environment::handOver(Scheduler::Where where) {
   std::vector<Staged> staged;
   staged.swap(staged_);
   stagedLoad_ = {};
@@ -253,15 +307,15 @@ Load Environment::readingOf(const ServedModel& model) const {
 void Environment::onEnd(void* self) {
   auto& environment = *static_cast<Environment*>(self);
   environment.staged_.clear();
+  environment.requests_.drop();
   environment.reading_.clear();
   environment.ended_ = true;
   if (environment.completion_) {
     environment.completion_->close();
   }
-  const auto models = std::exchange(environment.models, {});
+  const auto models = std::exchange(environment.models_, {});
   // Each forgets its own requests, in any order.
-  // NOLINTNEXTLINE(bugprone-nondeterministic-pointer-iteration-order)
-  for (ModelWrap* model : models) {
+  for (const auto& [number, model] : models) {
     model->end(environment.completion_.get());
   }
   environment.modelConstructor.Reset();

@@ -9,13 +9,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "native/addon/completion.h"
+#include "native/addon/flat.h"
 #include "native/addon/json_call.h"
 #include "native/base/error.h"
 #include "native/base/request.h"
@@ -47,7 +48,8 @@ class Environment {
   // Throws a JS error before start().
   const std::shared_ptr<Completion>& completion(Napi::Env env) const;
 
-  void start(Napi::Env env, Napi::Function completed, Napi::Function log);
+  // `requests`: where JS writes flat requests.
+  void start(Napi::Env env, const Receiver& receiver, Napi::ArrayBuffer requests);
   // The environment ends: what is in flight is forgotten, and the last one of the process joins
   // lanes and loads. For process.exit(), which runs no cleanup hooks; the hook finds nothing left
   // to do.
@@ -63,12 +65,14 @@ class Environment {
   void resolve(std::uint64_t id, Napi::Value value);
   void reject(std::uint64_t id, Napi::Value reason);
 
-  // Before the inputs of a request are copied: throws INFER_QUEUE_FULL, and counts it, when the
-  // model's queue would not take it together with what is staged.
+  // Before the inputs of a request are copied: stages what came before it in the flat buffer, then
+  // throws INFER_QUEUE_FULL, and counts it, when the model's queue would not take it together with
+  // what is staged.
   void requireRoom(Napi::Env env, ModelWrap* model);
 
   // Keeps a request until flush(), so that a burst of calls costs one lock and one wake-up.
   void stage(ModelWrap* model, std::unique_ptr<Request> request);
+  // Hands over what is staged, and what is in the flat buffer.
   void flush(Scheduler::Where where = Scheduler::Where::kLane);
 
   // Reads a body on another thread and then submits the request, or answers it with what was wrong.
@@ -76,8 +80,11 @@ class Environment {
   // Answers those of `ids` whose bodies are being read.
   void cancelReading(std::span<const std::uint64_t> ids, const Error& error);
 
+  // Gives an open model the number that flat requests name it by.
+  std::int32_t add(ModelWrap* model);
+  void remove(std::int32_t number) { models_.erase(number); }
+
   Napi::FunctionReference modelConstructor;
-  std::unordered_set<ModelWrap*> models;  // open ones; each removes itself
 
  private:
   struct Staged {
@@ -92,6 +99,11 @@ class Environment {
     const ServedModel* model;
     std::size_t bytes;
   };
+  // The error of a queue that would not take one more request; counted.
+  std::optional<Error> refusal(ServedModel& model);
+  void stageFlat();
+  Result<std::unique_ptr<Request>> readFlat(const FlatRequest& record, ModelWrap* model);
+  void handOver(Scheduler::Where where);
   void finishReading(Napi::Env env, std::uint64_t id, const std::shared_ptr<ServedModel>& model,
                      Result<std::unique_ptr<Request>> read);
   Load readingOf(const ServedModel& model) const;
@@ -102,6 +114,9 @@ class Environment {
   std::shared_ptr<Scheduler> scheduler_;    // shared with the other environments
   std::shared_ptr<Loader> readers_;         // of large bodies; shared with the other environments
   std::shared_ptr<Completion> completion_;  // shared with the requests in flight
+  FlatBuffer requests_;                     // written by JS
+  std::unordered_map<std::int32_t, ModelWrap*> models_;  // open ones; each removes itself
+  std::int32_t nextModel_ = 1;
   std::vector<Staged> staged_;
   Load stagedLoad_;                                     // sum over staged_
   std::unordered_map<std::uint64_t, Reading> reading_;  // by the id of the request

@@ -93,7 +93,7 @@ Napi::Object ModelWrap::wrap(Napi::Env env, ModelHandle handle) {
   ModelWrap* const self = Unwrap(object);
   self->handle_ = std::move(handle);
   self->environment_ = &environment;
-  environment.models.insert(self);
+  self->number_ = environment.add(self);
   return object;
 }
 
@@ -102,7 +102,7 @@ ModelWrap::ModelWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelWra
 ModelWrap::~ModelWrap() {
   if (environment_ != nullptr) {
     environment_->flush();  // what it staged points to this
-    environment_->models.erase(this);
+    environment_->remove(number_);
   }
 }
 
@@ -209,6 +209,7 @@ Napi::Value ModelWrap::info(const Napi::CallbackInfo& info) {
     devices.Set(0U, Napi::String::New(env, model.origin.device.name));
     out.Set("engine", Napi::String::New(env, model.origin.engine));
     out.Set("devices", devices);
+    out.Set("number", number_);
     out.Set("batchable", limits.batchable);
     out.Set("maxBatch", static_cast<double>(limits.maxBatch));
     return out;
@@ -276,7 +277,7 @@ Napi::Value ModelWrap::close(const Napi::CallbackInfo& info) {
     }
     Environment& environment = *std::exchange(environment_, nullptr);
     environment.flush();
-    environment.models.erase(this);
+    environment.remove(number_);
     const Environment::Promised promised = environment.promise(env);
     const std::shared_ptr<Completion> completion = environment.completion(env);
     completion->expect(1);

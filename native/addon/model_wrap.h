@@ -7,6 +7,7 @@
 
 #include <napi.h>
 
+#include <cstdint>
 #include <memory>
 
 #include "native/base/request.h"
@@ -45,6 +46,7 @@ class ModelWrap final : public Napi::ObjectWrap<ModelWrap> {
   void requireOpen(Napi::Env env) const;
 
   ModelHandle handle_;                           // empty once closed
+  std::int32_t number_ = 0;                      // of flat requests; see Environment::add()
   std::shared_ptr<const codec::Schema> schema_;  // null before describe()
   Environment* environment_ = nullptr;           // null once closed or ended
 };
