@@ -15,10 +15,13 @@ export function parseLoosely(body: Buffer): unknown {
   }
 }
 
+/** A text that does not end goes on to the end of all, so that nothing is looked at twice. */
+const texts = /"(?:[^"\\]|\\.?)*(?:"|$)|'((?:[^'\\]|\\.?)*)('|$)/gs;
+
 /** Turns every text in single quotes into one in double quotes, and leaves those in double quotes alone. */
 function doubleQuoted(text: string): string {
-  return text.replace(/"(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'/gs, (whole, inner?: string) => {
-    if (inner === undefined) return whole;
+  return text.replace(texts, (whole, inner?: string, end?: string) => {
+    if (inner === undefined || end === '') return whole;
     const escaped = inner.replace(/\\.|"/gs, part =>
       part === '"' ? '\\"' : part === "\\'" ? "'" : part,
     );
