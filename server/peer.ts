@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Questions and answers between two JavaScript threads over a message port.
+import { type ErrorCode, InferenceError } from '../lib/index.js';
 
 /** What one side does for the other, by name. Values and results cross as structured clones. */
 export type Offers = Readonly<Record<string, (value: never) => unknown>>;
@@ -10,16 +11,27 @@ export interface Port {
   on(event: 'message', listener: (message: Message) => void): unknown;
 }
 
-/** A question has a name, and an id when it wants an answer; an answer has only the id, and an error when it failed. */
+/** What a clone of an InferenceError loses. */
+interface Facts {
+  readonly code: ErrorCode;
+  readonly detail?: string;
+  readonly retryAfterMs?: number;
+}
+
+/**
+ * A question has a name, and an id when it wants an answer; an answer has only the id, and an error when it failed,
+ * with its facts when it was an InferenceError.
+ */
 interface Message {
   readonly id: number | undefined;
   readonly name?: string;
   readonly value?: unknown;
   readonly error?: Error;
+  readonly facts?: Facts;
 }
 
 export interface Peer<Theirs extends Offers> {
-  /** @throws  what the other side threw, as a plain Error; the reason of end() when it cannot answer any more. */
+  /** @throws  what the other side threw, an InferenceError as such and all else as a plain Error; the reason of end() when it cannot answer any more. */
   readonly ask: <K extends keyof Theirs & string>(
     name: K,
     ...value: Parameters<Theirs[K]>
@@ -44,7 +56,7 @@ export function createPeer<Theirs extends Offers>(port: Port, offers: Offers): P
   let nextId = 0;
   let ended: Error | undefined;
   port.on('message', message => {
-    const { id, name, value, error } = message;
+    const { id, name, value, error, facts } = message;
     if (name !== undefined) {
       void answer(port, offers, message);
       return;
@@ -53,7 +65,7 @@ export function createPeer<Theirs extends Offers>(port: Port, offers: Offers): P
     waiting.delete(id ?? -1);
     if (error === undefined)
       entry?.resolve(value as never); // the other side's offer has this type
-    else entry?.reject(error);
+    else entry?.reject(facts === undefined ? error : errorWith(error.message, facts, error));
   });
   return {
     ask: (name, value) =>
@@ -82,6 +94,22 @@ async function answer(
     if (id !== undefined) port.postMessage({ id, value: result });
   } catch (reason) {
     if (id === undefined) throw reason; // nobody waits for it
-    port.postMessage({ id, error: reason instanceof Error ? reason : new Error(String(reason)) });
+    const error = reason instanceof Error ? reason : new Error(String(reason));
+    const facts = reason instanceof InferenceError ? { facts: factsOf(reason) } : {};
+    port.postMessage({ id, error, ...facts });
   }
+}
+
+function factsOf({ code, detail, retryAfterMs }: Facts): Facts {
+  return {
+    code,
+    ...(detail === undefined ? {} : { detail }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+}
+
+/** The same failure in other words. */
+export function errorWith(message: string, facts: Facts, cause: unknown): InferenceError {
+  const { code, ...more } = factsOf(facts);
+  return new InferenceError(code, message, { ...more, cause });
 }

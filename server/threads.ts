@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The HTTP threads beside the main one: starts them, hands them connections, asks them, ends them.
 import { Worker } from 'node:worker_threads';
+import { InferenceError } from '../lib/index.js';
 import type { Mount } from './app.js';
 import type { Config } from './config.js';
-import { createPeer, type Peer } from './peer.js';
+import { createPeer, errorWith, type Peer } from './peer.js';
 import type { Shelves } from './registry/index.js';
 import type {
   AppDescriptor,
@@ -15,6 +16,7 @@ import type {
   ThreadStats,
 } from './route.js';
 import type { Directory, LoadOrder, Shelf } from './shelf.js';
+import { joinShelves, type OtherShelf } from './shelves.js';
 
 /** What a thread is given at its start. */
 export interface ThreadTask {
@@ -120,7 +122,7 @@ export function createThreads(config: Config, writeLog: (line: string) => void):
   const endAll = () => endAtOnce(alive());
   process.once('exit', endAll);
   return {
-    shelves: own => joinShelves(own, alive),
+    shelves: own => joinShelves(own, () => alive().map(shelfOf)),
     start: (what, answer) => {
       respond = answer;
       return Promise.all(threads.map(thread => ask(thread, 'start', what)));
@@ -135,29 +137,12 @@ export function createThreads(config: Config, writeLog: (line: string) => void):
   };
 }
 
-function joinShelves(own: Shelf, others: () => readonly Thread[]): Shelves {
-  const unload = async (id: number) => {
-    await Promise.all([own.unload(id), ...others().map(thread => ask(thread, 'unload', id))]);
-  };
+function shelfOf(thread: Thread): OtherShelf {
   return {
-    load: async order => {
-      const model = await own.load(order);
-      try {
-        await Promise.all(others().map(thread => ask(thread, 'load', order)));
-      } catch (error) {
-        await unload(order.id);
-        throw error;
-      }
-      return model;
-    },
-    publish: async directory => {
-      own.publish(directory);
-      await Promise.all(others().map(thread => ask(thread, 'publish', directory)));
-    },
-    quiet: async id => {
-      await Promise.all([own.quiet(id), ...others().map(thread => ask(thread, 'quiet', id))]);
-    },
-    unload,
+    load: order => ask(thread, 'load', order),
+    publish: directory => ask(thread, 'publish', directory),
+    quiet: id => ask(thread, 'quiet', id),
+    unload: id => ask(thread, 'unload', id),
   };
 }
 
@@ -197,7 +182,9 @@ async function ask<K extends keyof ThreadOffers & string>(
     return await peer.ask(name, ...value);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`HTTP thread ${thread}: ${reason}`, { cause });
+    const message = `HTTP thread ${thread}: ${reason}`;
+    if (cause instanceof InferenceError) throw errorWith(message, cause, cause);
+    throw new Error(message, { cause });
   }
 }
 

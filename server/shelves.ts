@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shelves of all HTTP threads as one: what is done on one of them is done on all.
+// Threads: main only.
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InferenceError } from '../lib/index.js';
+import type { Shelves } from './registry/index.js';
+import { type Directory, type LoadOrder, labelOf, type Shelf } from './shelf.js';
+
+/** That of another thread. */
+export interface OtherShelf {
+  readonly load: (order: LoadOrder) => Promise<void>;
+  readonly publish: (directory: Directory) => Promise<void>;
+  readonly quiet: (id: number) => Promise<void>;
+  readonly unload: (id: number) => Promise<void>;
+}
+
+/** @param others  those of the threads that still answer. */
+export function joinShelves(own: Shelf, others: () => readonly OtherShelf[]): Shelves {
+  const all = <T>(work: (shelf: OtherShelf) => Promise<T>) => others().map(work);
+  const unloadAll = (id: number) => [own.unload(id), ...all(shelf => shelf.unload(id))];
+  const loadAll = async (order: LoadOrder) => {
+    const model = await own.load(order);
+    const loads = await Promise.allSettled(all(shelf => shelf.load(order)));
+    const failed = loads.find(load => load.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    return model;
+  };
+  return {
+    load: async order => {
+      const isAlone = others().length === 0;
+      const before = isAlone ? '' : await factsOf(order.path);
+      try {
+        const model = await loadAll(order);
+        if (isAlone || (await factsOf(order.path)) === before) return model;
+        const { name, version } = model.info;
+        const expected = 'its files to stay as they are while all HTTP threads load them';
+        const message = `model ${labelOf(name, version)}: expected ${expected}, but they changed`;
+        throw new InferenceError('INFER_MODEL_INVALID', message);
+      } catch (error) {
+        await Promise.allSettled(unloadAll(order.id)); // none loads it any more
+        throw error;
+      }
+    },
+    publish: async directory => {
+      own.publish(directory);
+      await Promise.all(all(shelf => shelf.publish(directory)));
+    },
+    quiet: async id => {
+      await Promise.all([own.quiet(id), ...all(shelf => shelf.quiet(id))]);
+    },
+    unload: async id => {
+      await Promise.all(unloadAll(id));
+    },
+  };
+}
+
+/**
+ * What tells the files of a model from others of the same names. Threads that load at different times share one
+ * model when it is the same, and else would serve two.
+ */
+async function factsOf(path: string): Promise<string> {
+  const names = await readdir(path, { recursive: true }).catch(() => []); // a file has none
+  const facts = [path, ...names.sort().map(name => join(path, name))].map(async file => {
+    const found = await stat(file, { bigint: true }).catch(() => undefined); // loading it says why
+    return `${file} ${found?.dev} ${found?.ino} ${found?.size} ${found?.mtimeNs}`;
+  });
+  return (await Promise.all(facts)).join('\n');
+}
