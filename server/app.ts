@@ -170,11 +170,12 @@ interface Call {
 }
 
 function run(handle: Handler, call: Call): HttpReply | Promise<HttpReply> {
+  const failed = (error: unknown) => fail(error, call);
   try {
-    const reply = handle(call.request, call.params);
-    return reply instanceof Promise ? reply.then(undefined, error => fail(error, call)) : reply;
+    const reply = handle(call.request, call.params, failed);
+    return reply instanceof Promise ? reply.then(undefined, failed) : reply;
   } catch (error) {
-    return fail(error, call);
+    return failed(error);
   }
 }
 

@@ -44,6 +44,9 @@ export interface SettingRow {
   readonly description: string;
 }
 
+/** As many workers a model can have; more than a machine has lanes, and each of them is described. */
+export const mostWorkers = 4096;
+
 const port = { type: 'integer', range: [0, 65535] } as const;
 const host = { type: 'text', default: '127.0.0.1' } as const;
 const bytes = { type: 'integer', range: [1, 2 ** 31 - 1], unit: 'bytes' } as const;
@@ -156,7 +159,7 @@ export const settingTable: readonly SettingRow[] = [
   {
     key: 'defaultWorkers',
     type: 'integer',
-    range: [0, 4096],
+    range: [0, mostWorkers],
     default: 0,
     unit: 'lanes',
     description:

@@ -3,8 +3,9 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Histogram, ModelStats } from '../lib/index.js';
 import type { Decoding } from './decode/index.js';
-import type { HttpServer, LoopDelay, ServerContext, ThreadStats, VariantCounts } from './route.js';
+import type { HttpServer, LoopDelay, ServerContext, ThreadStats } from './route.js';
 import { sumOf } from './stages.js';
+import type { VariantCounts } from './traffic.js';
 
 /** @source Prometheus exposition formats, text format 0.0.4. */
 export const metricsType = 'text/plain; version=0.0.4; charset=utf-8';

@@ -8,6 +8,7 @@ import type { Log } from './log.js';
 import type { Registry } from './registry/index.js';
 import type { Shelf } from './shelf.js';
 import type { Throttle } from './throttle.js';
+import type { VariantCounts } from './traffic.js';
 
 /** One request, complete: every byte of the body has arrived. */
 export interface HttpRequest {
@@ -105,10 +106,14 @@ export interface HttpServer {
   readonly stats: () => HttpStats;
 }
 
-/** `params` are the decoded segments that stand where the route's path has `{name}`, in order. */
+/**
+ * `params` are the decoded segments that stand where the route's path has `{name}`, in order. What a handler throws
+ * is answered by `fail`, which one that has more to say with it calls itself.
+ */
 export type Handler = (
   request: HttpRequest,
   params: readonly string[],
+  fail: (error: unknown) => HttpReply,
 ) => HttpReply | Promise<HttpReply>;
 
 export type ListenerName = 'inference' | 'management' | 'metrics';
@@ -165,9 +170,6 @@ export interface ThreadStats {
   readonly externalBytes: number;
   readonly variants: VariantCounts;
 }
-
-/** Model, then name of the variant -> requests that it was chosen for. */
-export type VariantCounts = Map<string, Map<string, number>>;
 
 /** Delay of the event loop since it was last asked for, in seconds. */
 export interface LoopDelay {

@@ -3,7 +3,7 @@
 import { InferenceError, type LoadOptions, loadModel, type Model } from '../lib/index.js';
 import { checkImageInputs } from './decode/image.js';
 import { type Classifier, classifierOptions } from './packages/index.js';
-import type { Traffic } from './traffic.js';
+import type { Traffic, VariantCounts } from './traffic.js';
 
 /** A model as every HTTP thread is to load it; all of them share one copy of it. */
 export interface LoadOrder {
@@ -51,6 +51,8 @@ export interface Shelf {
   /** @param version  the default one when left out. */
   readonly find: (name: string, version?: string) => Served | Missing;
   readonly trafficOf: (name: string) => Traffic | undefined;
+  /** Counted by whoever chooses; a variant that goes from the directory takes its count along. */
+  readonly variants: VariantCounts;
   /** Gives up all of them. */
   readonly close: () => Promise<void>;
 }
@@ -61,6 +63,7 @@ interface Loaded extends Served {
 
 export function createShelf(): Shelf {
   const loaded = new Map<number, Loaded>();
+  const variants: VariantCounts = new Map();
   let directory: Directory = new Map();
   const unload = async (id: number) => {
     const entry = loaded.get(id);
@@ -75,6 +78,7 @@ export function createShelf(): Shelf {
     },
     publish: next => {
       directory = next;
+      forgetGone(variants, directory);
     },
     quiet: async id => loaded.get(id)?.quiet(),
     unload,
@@ -86,11 +90,20 @@ export function createShelf(): Shelf {
       return loaded.get(entry.versions.get(wanted) ?? -1) ?? 'no-worker';
     },
     trafficOf: name => directory.get(name)?.traffic,
+    variants,
     close: async () => {
       directory = new Map();
       await Promise.all([...loaded.keys()].map(unload));
     },
   };
+}
+
+function forgetGone(counts: VariantCounts, directory: Directory): void {
+  for (const [model, ofModel] of counts) {
+    const kept = directory.get(model)?.traffic?.variants.map(({ name }) => name) ?? [];
+    for (const name of ofModel.keys()) if (!kept.includes(name)) ofModel.delete(name);
+    if (ofModel.size === 0) counts.delete(model);
+  }
 }
 
 async function loadChecked(order: LoadOrder): Promise<Model> {

@@ -9,7 +9,7 @@ import { readThread, startLoopMonitor } from './metrics.js';
 import { createPeer, type Peer, type Port } from './peer.js';
 import { defaultErrors, protocols } from './protocol/index.js';
 import type { Registry } from './registry/index.js';
-import type { Handler, Protocol, ServerContext, VariantCounts } from './route.js';
+import type { Handler, Protocol, ServerContext } from './route.js';
 import { createShelf } from './shelf.js';
 import type { MainOffers, ThreadOffers, ThreadTask } from './threads.js';
 import { createThrottle, sameFailureMs } from './throttle.js';
@@ -19,7 +19,7 @@ async function run(port: Port, { thread, config, ended }: ThreadTask): Promise<v
   const shelf = createShelf();
   const failures = createThrottle(sameFailureMs);
   const loop = startLoopMonitor();
-  const variants: VariantCounts = new Map();
+  const { variants } = shelf;
   const decoding = createDecoding(config);
   const stats = () => readThread({ http, loop, decoding, variants });
   const offers: ThreadOffers = {

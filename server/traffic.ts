@@ -17,6 +17,15 @@ export interface Traffic {
   readonly stickyHeader?: string | undefined;
 }
 
+/** Model, then name of the variant -> requests that it was chosen for. */
+export type VariantCounts = Map<string, Map<string, number>>;
+
+/** The shares of the others; undefined when none of them has a weight. */
+export function withoutVersion(traffic: Traffic, version: string): Traffic | undefined {
+  const variants = traffic.variants.filter(own => own.version !== version);
+  return variants.some(({ weight }) => weight > 0) ? { ...traffic, variants } : undefined;
+}
+
 /** What of a request has a say. */
 export interface Wish {
   /** Name of the variant that is wanted whatever its weight; empty for none. */

@@ -13,7 +13,7 @@ import { readThread, startLoopMonitor } from '../metrics.js';
 import { createPackages, type Packages, withoutQuery } from '../packages/index.js';
 import { defaultErrors, protocols } from '../protocol/index.js';
 import { createRegistry, type RegisterRequest, type Registry } from '../registry/index.js';
-import type { HttpServer, ListenerName, ServerContext, VariantCounts } from '../route.js';
+import type { HttpServer, ListenerName, ServerContext } from '../route.js';
 import { explainConfig } from '../settings.js';
 import { createShelf } from '../shelf.js';
 import { type StopSignal, watchSignals } from '../signals.js';
@@ -43,23 +43,27 @@ export async function runServer(report: ConfigReport, options: ServeOptions): Pr
   const log = createLog(config.logLevel, writeLog);
   const stop = watchSignals(log);
   const shelf = createShelf();
-  let packages: Packages | undefined;
   const failures = createThrottle(sameFailureMs);
   const engineLines = createThrottle(engineLineMs);
   const endLog = onEngineLog(createEngineLog(log, engineLines));
   const loop = startLoopMonitor();
-  const variants: VariantCounts = new Map();
-  let threads: Threads | undefined;
+  const { variants } = shelf;
+  const ends: (() => unknown)[] = [stop.end, endLog, loop.stop]; // the last one first
   surviveSurprises(log);
   try {
     logStart(log, report);
-    packages = await createPackages(config);
+    const packages = await createPackages(config);
+    ends.push(packages.close, shelf.close);
     for (const message of packages.notes) log.warn({ event: 'work_dir_note', message });
     const share = threadShareOf(config);
     const http = await createHttp({ ...share, errors: defaultErrors });
-    const others = createThreads(share, writeLog);
-    threads = others;
-    const registry = createRegistry({ shelves: others.shelves(shelf), locate: packages.open });
+    const threads = createThreads(share, writeLog);
+    ends.push(threads.close);
+    const registry = createRegistry({
+      shelves: threads.shelves(shelf),
+      locate: packages.open,
+      warn: line => log.warn(line),
+    });
     const wanted = await wantedModels(config, options, packages);
     await loadAll(registry, wanted, { log, stop, skipFailing: options.skipFailing });
     const decoding = createDecoding(share);
@@ -74,13 +78,13 @@ export async function runServer(report: ConfigReport, options: ServeOptions): Pr
       registry,
       decode: decoding.decode,
       isDraining: http.isDraining,
-      threads: async () => [readThread(parts), ...(await others.stats())],
+      threads: async () => [readThread(parts), ...(await threads.stats())],
     };
     const { started } = options;
     if (stop.signal() === undefined) await listenAll({ http, threads, context, started });
     const lost = await Promise.race([stop.requested, threads.lost]);
     if (lost !== undefined) log.fatal({ event: 'thread_lost', ...lost });
-    const code = await drain({ http, threads, config, log, stop });
+    const code = await drain({ http, threads, registry, config, log, stop });
     logHeld(log, 'request_failed', failures);
     logHeld(log, 'engine_log', engineLines);
     return lost === undefined ? code : 1;
@@ -88,12 +92,18 @@ export async function runServer(report: ConfigReport, options: ServeOptions): Pr
     log.fatal({ event: 'start_failed', ...reasonOf(error) });
     return 1;
   } finally {
-    await threads?.close();
-    await shelf.close();
-    await packages?.close();
-    loop.stop();
-    endLog();
-    stop.end();
+    await endAll(log, ends.reverse());
+  }
+}
+
+/** One after the other, whatever becomes of those before. */
+async function endAll(log: Log, ends: readonly (() => unknown)[]): Promise<void> {
+  for (const end of ends) {
+    try {
+      await end();
+    } catch (error) {
+      log.error({ event: 'end_failed', ...reasonOf(error) });
+    }
   }
 }
 
@@ -236,16 +246,18 @@ async function listenAll({ http, threads, context, started }: Listening): Promis
 }
 
 interface Ending extends Start, Servers {
+  readonly registry: Registry;
   readonly config: Config;
 }
 
-async function drain({ http, threads, config, log, stop }: Ending): Promise<number> {
+async function drain({ http, threads, registry, config, log, stop }: Ending): Promise<number> {
   const { inFlight, connections } = http.stats();
   log.info({ event: 'drain_started', signal: stop.signal(), inFlight, connections });
   const { drainGraceMs: graceMs, drainTimeoutMs: limitMs } = config;
   const ends = await Promise.allSettled([
     http.drain(graceMs, limitMs),
     ...threads.drain({ graceMs, limitMs }),
+    registry.close(limitMs).then(() => []),
   ]);
   const cut = ends.flatMap(end => (end.status === 'fulfilled' ? end.value : []));
   const failed = ends.filter(end => end.status === 'rejected');

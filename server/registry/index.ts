@@ -9,8 +9,10 @@ import { register } from './register.js';
 import {
   type Entry,
   entryOf,
+  isInTime,
   lanesFor,
   leave,
+  loadWith,
   nameOf,
   orderOf,
   publish,
@@ -22,7 +24,6 @@ import {
   stop,
   views,
   type Workers,
-  withLanes,
 } from './state.js';
 
 export type {
@@ -44,9 +45,15 @@ export interface Registry {
   /**
    * Moves the model to as many lanes; 0 unloads it and keeps it registered.
    * @param version  the default one when left out.
-   * @throws         INFER_MODEL_NOT_FOUND, and what loading throws.
+   * @throws         INFER_MODEL_NOT_FOUND, what loading throws, and INFER_DEADLINE when it is to be unloaded and
+   *                 requests do not finish in `limitMs`: the model is then as it was.
    */
-  readonly scale: (name: string, version: string | undefined, to: Workers) => Promise<void>;
+  readonly scale: (
+    name: string,
+    version: string | undefined,
+    to: Workers,
+    limitMs: number,
+  ) => Promise<void>;
   /**
    * Leads no more requests to it, lets the accepted ones finish, frees it.
    * @param version  the default one when left out, which has to be the only one.
@@ -71,16 +78,40 @@ export interface Registry {
   readonly list: () => readonly Registration[];
   /** All versions of a name, the default one first; none when there is no such name. */
   readonly versions: (name: string) => readonly Registration[];
+  /**
+   * Refuses to register, scale and unregister from now on (INFER_CLOSED), and waits for what goes on of that.
+   * @throws  INFER_DEADLINE when one of them takes longer; it goes on.
+   */
+  readonly close: (limitMs: number) => Promise<void>;
 }
 
 export function createRegistry(parts: RegistryParts): Registry {
-  const state: State = { ...parts, names: new Map(), line: createLine(), nextId: 1 };
+  const state: State = {
+    ...parts,
+    names: new Map(),
+    line: createLine(),
+    changes: new Set(),
+    isClosing: false,
+    nextId: 1,
+  };
+  const change = (name: string, work: () => Promise<void>) => {
+    refuseWhenClosing(state);
+    return noted(state, state.line(name, work));
+  };
   return {
-    register: request => register(state, request),
-    scale: (name, version, to) =>
-      state.line(name, async () => scale(state, entryOf(state, name, version), to)),
-    unregister: (name, version, limitMs) =>
-      state.line(name, async () => unregister(state, removable(state, name, version), limitMs)),
+    register: async request => {
+      refuseWhenClosing(state);
+      const registering = register(state, request);
+      noted(
+        state,
+        registering.then(({ loaded }) => loaded),
+      ).catch(() => {}); // told by the two promises that are in it
+      return registering;
+    },
+    scale: async (name, version, to, limitMs) =>
+      change(name, async () => scale(state, entryOf(state, name, version), { to, limitMs })),
+    unregister: async (name, version, limitMs) =>
+      change(name, async () => unregister(state, removable(state, name, version), limitMs)),
     setDefault: (name, version) =>
       state.line(name, async () => {
         const known = nameOf(state, name);
@@ -104,7 +135,26 @@ export function createRegistry(parts: RegistryParts): Registry {
       const known = state.names.get(name);
       return known === undefined ? [] : views(known);
     },
+    close: async limitMs => {
+      state.isClosing = true;
+      if (await isInTime(Promise.allSettled(state.changes), limitMs)) return;
+      const message = `models: expected their changes to end within ${limitMs} ms, but ${state.changes.size} go on`;
+      throw new InferenceError('INFER_DEADLINE', message);
+    },
   };
+}
+
+function refuseWhenClosing({ isClosing }: State): void {
+  if (!isClosing) return;
+  const expected = 'a server that keeps them, but this one ends';
+  throw new InferenceError('INFER_CLOSED', `models: expected ${expected}`);
+}
+
+function noted<T>({ changes }: State, work: Promise<T>): Promise<T> {
+  changes.add(work);
+  const forget = () => changes.delete(work);
+  work.then(forget, forget);
+  return work;
 }
 
 function removable(state: State, name: string, version: string | undefined): Entry {
@@ -124,12 +174,18 @@ function removable(state: State, name: string, version: string | undefined): Ent
   return entry;
 }
 
-async function scale(state: State, entry: Entry, to: Workers): Promise<void> {
+async function scale(
+  state: State,
+  entry: Entry,
+  { to, limitMs }: { to: Workers; limitMs: number },
+): Promise<void> {
   const before = entry.workers;
   entry.workers = to;
   try {
-    if (to.min === 0) await stop(state, entry);
-    else if (entry.running === undefined) await restart(state, entry);
+    if (to.min === 0) {
+      await stop(state, entry, { ending: 'scaled to none', limitMs });
+      entry.ending = undefined;
+    } else if (entry.running === undefined) await restart(state, entry);
     else await entry.running.model.scale({ lanes: lanesFor(to.min) });
   } catch (error) {
     entry.workers = before;
@@ -140,37 +196,15 @@ async function scale(state: State, entry: Entry, to: Workers): Promise<void> {
 async function restart(state: State, entry: Entry): Promise<void> {
   const id = state.nextId++;
   const { name, version, located, workers } = entry;
-  const options = withLanes({ ...entry.options, name, version }, workers.min);
-  const model = await state.shelves.load(orderOf(id, located, options));
+  const order = orderOf(id, located, { ...entry.options, name, version });
+  const model = await loadWith(state, order, workers.min);
   entry.running = { id, model, since: new Date() };
   await publish(state);
 }
 
 async function unregister(state: State, entry: Entry, limitMs: number): Promise<void> {
-  entry.visible = false;
-  await publish(state);
-  if (!(await finished(state, entry, limitMs))) {
-    entry.visible = true;
-    await publish(state);
-    const label = labelOf(entry.name, entry.version);
-    const message = `model ${label}: its requests did not finish within ${limitMs} ms`;
-    throw new InferenceError('INFER_DEADLINE', message);
-  }
+  await stop(state, entry, { ending: 'unregistered', limitMs });
   leave(state, entry);
-  await stop(state, entry);
+  await publish(state);
   await entry.located.release();
-}
-
-async function finished(state: State, { running }: Entry, limitMs: number): Promise<boolean> {
-  if (running === undefined) return true;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>(resolve => {
-    timer = setTimeout(() => resolve(false), limitMs);
-  });
-  const quiet = state.shelves.quiet(running.id).then(() => true);
-  try {
-    return await Promise.race([quiet, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

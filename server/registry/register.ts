@@ -6,6 +6,8 @@ import {
   type Entry,
   type Located,
   leave,
+  loadWith,
+  nameOf,
   orderOf,
   publish,
   type Registering,
@@ -13,9 +15,7 @@ import {
   type Registration,
   registrationOf,
   type State,
-  stop,
   type Workers,
-  withLanes,
 } from './state.js';
 
 /** What a registration is made from. */
@@ -52,16 +52,29 @@ function optionsOf(request: RegisterRequest, located: Located): LoadOptions {
   return { ...located.options, ...options, ...named, ...versioned };
 }
 
-/** From here on the name is taken. */
+/** What stands where a version does in the paths of the management API. */
+const reserved = ['all', 'traffic'];
+
+/**
+ * From here on the name is taken.
+ * @throws  INFER_MODEL_EXISTS, and INFER_BAD_INPUT for a version that is reserved.
+ */
 function enter(state: State, job: Job, as: { name: string; version: string }): Entry {
   const { name, version } = as;
+  if (reserved.includes(version)) {
+    const expected = `a version other than ${reserved.join(' and ')}, which the management API has uses for`;
+    throw new InferenceError(
+      'INFER_BAD_INPUT',
+      `model ${labelOf(name, version)}: expected ${expected}`,
+    );
+  }
   const known = state.names.get(name);
   if (known?.versions.has(version)) throw exists(name, version);
   const { workers: count = 1, url, atStartup: loadedAtStartup = false } = job.request;
   const workers = { min: count, max: count };
   const { located, options } = job;
   const made = { ...as, url, loadedAtStartup, located, options, workers };
-  const entry: Entry = { ...made, running: undefined, visible: true };
+  const entry: Entry = { ...made, running: undefined, ending: undefined };
   if (known === undefined) {
     const versions = new Map([[version, entry]]);
     state.names.set(name, { defaultVersion: version, traffic: undefined, versions });
@@ -76,22 +89,18 @@ async function load(state: State, job: Job, early: Entry | undefined): Promise<R
   const id = state.nextId++;
   let entry = early;
   const settle = async (model: Model) => {
-    const { name, version } = model.info;
-    if (entry?.version !== version) {
-      if (entry !== undefined) leave(state, entry);
-      entry = undefined;
-      entry = enter(state, job, { name, version });
-    }
-    entry.running = { id, model, since: new Date() };
+    const { version } = model.info;
+    if (entry?.version !== version) entry = enterAnew(state, job, { model, early: entry });
     if (job.request.workers === undefined) entry.workers = lanesOf(model);
-    if (job.request.workers === 0) await stop(state, entry);
-    else await publish(state);
+    if (job.request.workers === 0) await state.shelves.unload(id);
+    else entry.running = { id, model, since: new Date() };
+    await publish(state);
     return registrationOf(state, entry);
   };
   try {
     if (entry !== undefined) await publish(state); // it has no workers yet, but is known
-    const options = withLanes(job.options, job.request.workers);
-    const model = await state.shelves.load(orderOf(id, job.located, options));
+    const order = orderOf(id, job.located, job.options);
+    const model = await loadWith(state, order, job.request.workers);
     if (entry !== undefined) return await settle(model);
     return await state.line(model.info.name, () => settle(model));
   } catch (error) {
@@ -101,6 +110,22 @@ async function load(state: State, job: Job, early: Entry | undefined): Promise<R
     await job.located.release();
     throw error;
   }
+}
+
+/** The model says another version than it was entered as, or was not entered before it was loaded. */
+function enterAnew(
+  state: State,
+  job: Job,
+  { model, early }: { model: Model; early: Entry | undefined },
+): Entry {
+  const { name, version } = model.info;
+  const entry = enter(state, job, { name, version });
+  if (early !== undefined) {
+    const known = nameOf(state, name);
+    if (known.defaultVersion === early.version) known.defaultVersion = version;
+    leave(state, early);
+  }
+  return entry;
 }
 
 function lanesOf({ info }: Model): Workers {

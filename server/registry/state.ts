@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the registry knows of each model, and how that is looked up and published.
-import { type LoadOptions, listDevices, type Model } from '../../lib/index.js';
+import { InferenceError, type LoadOptions, listDevices, type Model } from '../../lib/index.js';
 import type { Line } from '../line.js';
 import type { Classifier } from '../packages/index.js';
-import { type Directory, type LoadOrder, missingError } from '../shelf.js';
-import type { Traffic } from '../traffic.js';
+import { type Directory, type LoadOrder, labelOf, missingError } from '../shelf.js';
+import { type Traffic, withoutVersion } from '../traffic.js';
 
 /** One version of a model that was registered. */
 export interface Registration {
@@ -72,7 +72,12 @@ export interface RegistryParts {
    * @throws           an InferenceError when there is no such model, or none that can be run.
    */
   readonly locate: (url: string, isTrusted: boolean) => Promise<Located>;
+  /** Tells the operator what changed without being asked for. */
+  readonly warn: (line: Readonly<Record<string, unknown>>) => void;
 }
+
+/** Why no requests are led to a loaded model while those that it has accepted finish. */
+export type Ending = 'scaled to none' | 'unregistered';
 
 export interface Entry {
   readonly name: string;
@@ -83,11 +88,11 @@ export interface Entry {
   readonly options: LoadOptions;
   workers: Workers;
   running: { readonly id: number; readonly model: Model; readonly since: Date } | undefined;
-  /** In the directory; not while its requests are let finish. */
-  visible: boolean;
+  ending: Ending | undefined;
 }
 
 export interface Name {
+  /** Always one of the versions, and so are those of the traffic. */
   defaultVersion: string;
   traffic: Traffic | undefined;
   readonly versions: Map<string, Entry>;
@@ -97,6 +102,10 @@ export interface State extends RegistryParts {
   readonly names: Map<string, Name>;
   /** Changes of one name come one after the other. */
   readonly line: Line;
+  /** Settle, each when a change that was asked for is over. */
+  readonly changes: Set<Promise<unknown>>;
+  /** Takes no more changes. */
+  isClosing: boolean;
   nextId: number;
 }
 
@@ -124,16 +133,44 @@ export function registrationOf(state: State, { name, version }: Entry): Registra
   return own;
 }
 
-export function leave({ names }: State, { name, version }: Entry): void {
+/** What was led to it is led to other versions: as the default to one that runs, where one does. */
+export function leave({ names, warn }: State, { name, version }: Entry): void {
   const known = names.get(name);
-  known?.versions.delete(version);
-  if (known?.versions.size === 0) names.delete(name);
+  if (known === undefined) return;
+  known.versions.delete(version);
+  const left = [...known.versions.values()];
+  const next = left.find(({ running }) => running !== undefined) ?? left[0];
+  if (next === undefined) {
+    names.delete(name);
+    return;
+  }
+  if (known.defaultVersion === version) known.defaultVersion = next.version;
+  const dropped = known.traffic?.variants.filter(own => own.version === version) ?? [];
+  if (dropped.length === 0) return;
+  known.traffic = known.traffic && withoutVersion(known.traffic, version);
+  warn({ event: 'variants_dropped', model: name, version, variants: dropped });
 }
 
-export function withLanes(options: LoadOptions, workers: number | undefined): LoadOptions {
-  if (workers === undefined || workers === 0) return options;
+/** @param workers  undefined and 0 leave the placement to model.json. */
+export async function loadWith(
+  { shelves }: State,
+  order: LoadOrder,
+  workers: number | undefined,
+): Promise<Model> {
+  if (workers === undefined || workers === 0) return shelves.load(order);
+  const lanes = lanesFor(workers);
+  const { options } = order;
   const { cores: _, ...placement } = options.placement ?? {};
-  return { ...options, placement: { ...placement, lanes: lanesFor(workers) } };
+  const placed = { ...options, placement: { ...placement, lanes } };
+  const model = await shelves.load({ ...order, options: placed });
+  if (model.info.lanes.length === lanes) return model;
+  try {
+    await model.scale({ lanes }); // the `placement.cores` of model.json count for more than `lanes`
+  } catch (error) {
+    await shelves.unload(order.id);
+    throw error;
+  }
+  return model;
 }
 
 /** Each lane has a core; more workers would only take turns with them. */
@@ -154,22 +191,53 @@ export function entryOf(state: State, name: string, version: string | undefined)
   return entry;
 }
 
-/** Leads no more requests to it, lets the accepted ones finish, and frees it. */
-export async function stop(state: State, entry: Entry): Promise<void> {
-  const { running } = entry;
-  entry.running = undefined;
-  await publish(state);
+/**
+ * Leads no more requests to it, lets the accepted ones finish, and frees it. The caller says what it is then.
+ * @throws  INFER_DEADLINE when they do not finish in `limitMs`: it is then as it was.
+ */
+export async function stop(
+  state: State,
+  entry: Entry,
+  { ending, limitMs }: { ending: Ending; limitMs: number },
+): Promise<void> {
+  const { running, name, version } = entry;
   if (running === undefined) return;
-  await state.shelves.quiet(running.id);
+  entry.ending = ending;
+  await publish(state);
+  if (!(await isInTime(state.shelves.quiet(running.id), limitMs))) {
+    entry.ending = undefined;
+    await publish(state);
+    const label = labelOf(name, version);
+    const message = `model ${label}: its requests did not finish within ${limitMs} ms`;
+    throw new InferenceError('INFER_DEADLINE', message);
+  }
+  entry.running = undefined;
   await state.shelves.unload(running.id);
+}
+
+/** Whether `work` ends within the limit; else it goes on, and nobody waits for it. */
+export async function isInTime(work: Promise<unknown>, limitMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>(resolve => {
+    timer = setTimeout(() => resolve(false), limitMs);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 export function publish({ names, shelves }: State): Promise<void> {
   const directory = new Map(
     [...names].flatMap(([name, { defaultVersion, versions, traffic }]) => {
-      const seen = [...versions.values()].filter(({ visible }) => visible);
+      const seen = [...versions.values()].filter(({ ending }) => ending !== 'unregistered');
       if (seen.length === 0) return [];
-      const ids = new Map(seen.map(({ version, running }) => [version, running?.id] as const));
+      const ids = new Map(
+        seen.map(({ version, running, ending }) => {
+          return [version, ending === undefined ? running?.id : undefined] as const;
+        }),
+      );
       return [[name, { defaultVersion, versions: ids, traffic }] as const];
     }),
   );

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signals: what was accepted is answered, then the process ends by itself.
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import t from 'tap';
 import { createLog } from '../../server/log.js';
 import { watchSignals } from '../../server/signals.js';
@@ -149,4 +150,26 @@ t.test('a client that goes away takes its queued request with it', async t => {
   while ((await metric(server, cancelled)) < 8);
   const { status } = await postJson(`${server.inference}/predictions/spin`, spinBody(2));
   t.equal(status, 200, 'the lanes are free for others');
+});
+
+t.test('a model that is being registered is waited for as long as requests are', async t => {
+  const slow = createServer(() => {}).listen(0, '127.0.0.1'); // takes requests, and never answers
+  await once(slow, 'listening');
+  t.teardown(() => slow.close());
+  t.teardown(() => slow.closeAllConnections());
+  const address = slow.address();
+  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}/m.onnx`;
+  const args = ['--allowed-urls', 'http://127\\.0\\.0\\.1:.*', '--drain-timeout-ms', '100'];
+  const server = await startServer({ models: [iris], args });
+  t.teardown(server.stop);
+  const asked = once(slow, 'request');
+  const cut = postJson(`${server.management}/models`, JSON.stringify({ url })).catch(() => {});
+  await asked;
+  server.kill('SIGTERM');
+  await until(hasEvent(server, 'drain_failed'));
+  slow.closeAllConnections();
+  t.equal(await server.exited, 1);
+  await cut;
+  const failed = server.log.find(({ event }) => event === 'drain_failed');
+  t.match(failed, { code: 'INFER_DEADLINE', message: /^models: .* but 1 go on$/ });
 });

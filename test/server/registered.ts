@@ -14,7 +14,11 @@ export interface Registered {
 export async function register(packages: Packages, url: string): Promise<Registered> {
   const shelf = createShelf();
   const publish = async (next: Parameters<typeof shelf.publish>[0]) => shelf.publish(next);
-  const registry = createRegistry({ shelves: { ...shelf, publish }, locate: packages.open });
+  const registry = createRegistry({
+    shelves: { ...shelf, publish },
+    locate: packages.open,
+    warn: () => {},
+  });
   const { loaded } = await registry.register({ url, atStartup: true });
   const served = await loaded;
   const { model, name } = served;

@@ -122,11 +122,39 @@ t.test('shares change under load without an error, and the metrics count them', 
   t.same(wrong.slice(0, 3), []);
 });
 
+t.test('an answer that is an error names the variant that it comes from', async t => {
+  await share({ variants: variants(1, 0) });
+  const headers = { 'content-type': 'application/json' };
+  const url = `${server.inference}/predictions/m`;
+  for (const [type, body, status] of [
+    [headers, '[[1]]', 400],
+    [headers, '{', 400],
+    [{ 'content-type': 'text/plain' }, 'x', 415],
+  ] as const) {
+    const reply = await call(url, { headers: type, body });
+    t.match([reply.status, reply.headers[told]], [status, 'A'], body);
+  }
+  const scale = (workers: number) =>
+    call(`${server.management}/models/m/1?min_worker=${workers}&synchronous=true`, {
+      method: 'PUT',
+    });
+  t.equal((await scale(0)).status, 200);
+  const idle = await predict();
+  t.match([idle.status, idle.headers[told]], [503, 'A']);
+  t.equal((await scale(1)).status, 200);
+  t.match((await predict()).headers[told], 'A');
+});
+
 t.test('a version with a share cannot be removed until the shares are', async t => {
   const remove = () => call(`${server.management}/models/m/2`, { method: 'DELETE' });
   const refused = await remove();
   t.match([refused.status, refused.text], [409, /variant \\"B\\"/]);
+  const counted = async () => (await call(`${server.metrics}/metrics`)).text.match(/,variant="/g);
+  t.equal((await counted())?.length, 2);
+  await share({ variants: variants(0, 1).slice(1) });
+  t.equal((await counted())?.length, 1, 'a variant that goes takes its count along');
   t.same((await share(undefined, 'DELETE')).value, { variants: [] });
+  t.equal(await counted(), null);
   t.equal((await remove()).status, 200);
 });
 
@@ -147,6 +175,7 @@ const wrong = [
   { says: 'each name once', value: { variants: [...variants(1, 1), ...variants(1, 1)] } },
   { says: 'stickyHeader', value: { variants: variants(1, 1), stickyHeader: 'a b' } },
   { says: 'stickyHeader', value: { variants: variants(1, 1), stickyHeader: 'Host' } },
+  { says: 'stickyHeader', value: { variants: variants(1, 1), stickyHeader: 'X-Server-Timing' } },
 ] as const;
 
 for (const { says, value } of wrong) {

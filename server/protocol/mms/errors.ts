@@ -64,19 +64,23 @@ function answerTo(error: InferenceError) {
 }
 
 /** An answer that has a status and a type of its own in the API of MMS. */
-export class Refusal extends Error {
-  readonly status: number;
-  readonly type: string;
+export interface Refusal extends Error {
+  readonly refusal: { readonly status: number; readonly type: string };
+}
 
-  constructor(status: number, type: string, message: string) {
-    super(message);
-    this.status = status;
-    this.type = type;
-  }
+export function refusal(status: number, type: string, message: string): Refusal {
+  return Object.assign(new Error(message), { refusal: { status, type } });
+}
+
+function isRefusal(error: unknown): error is Refusal {
+  return error instanceof Error && 'refusal' in error;
 }
 
 function fromError(error: unknown): HttpReply {
-  if (error instanceof Refusal) return errorReply(error.status, error.type, error.message);
+  if (isRefusal(error)) {
+    const { status, type } = error.refusal;
+    return errorReply(status, type, error.message);
+  }
   const known = error instanceof InferenceError;
   const { status, type } = known ? answerTo(error) : errorTable.INFER_INTERNAL;
   // What is not ours to show may hold anything: it goes to the log alone.

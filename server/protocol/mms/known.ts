@@ -2,7 +2,7 @@
 // Whether a model that somebody names is registered, and how MMS says that it is not.
 import { InferenceError } from '../../../lib/index.js';
 import type { Registration, Registry } from '../../registry/index.js';
-import { Refusal } from './errors.js';
+import { type Refusal, refusal } from './errors.js';
 
 /** All versions of a name, the default one first. */
 export function requireKnown(
@@ -12,7 +12,7 @@ export function requireKnown(
 ): readonly Registration[] {
   const known = registry.versions(name);
   if (known.length === 0) throw modelNotFound(name);
-  if (version !== undefined && version !== 'all' && !known.some(own => own.version === version)) {
+  if (version !== undefined && !known.some(own => own.version === version)) {
     throw versionNotFound(name, version);
   }
   return known;
@@ -30,5 +30,5 @@ export function modelNotFound(name: string): InferenceError {
 
 export function versionNotFound(name: string, version = ''): Refusal {
   const message = `Model version: ${shown(version)} does not exist for model: ${shown(name)}`;
-  return new Refusal(404, 'ModelVersionNotFoundException', message);
+  return refusal(404, 'ModelVersionNotFoundException', message);
 }

@@ -8,28 +8,24 @@ import type { Served } from '../../shelf.js';
 import { choose, type Traffic, type Variant } from '../../traffic.js';
 import { modelNotFound, versionNotFound } from './known.js';
 
-export interface Led {
-  readonly served: Served;
-  /** Empty when the traffic is not shared out. */
-  readonly variant: string;
-}
-
 /** @source  SageMaker runtime API reference, InvokeEndpoint. */
 const targetHeader = 'x-amzn-sagemaker-target-variant';
 export const variantHeader = 'x-Amzn-Invoked-Production-Variant';
 
-/** @throws  an error of MMS when there is nothing to run. */
-export function lead(
+/**
+ * The share that a request for no version falls into, which is counted; undefined when the traffic is not shared out.
+ * @throws  INFER_BAD_INPUT when it wants a variant that is not there.
+ */
+export function variantFor(
   server: ServerContext,
+  name: string,
   request: HttpRequest,
-  [name = '', version]: readonly string[],
-): Led {
-  const traffic = version === undefined ? server.trafficOf(name) : undefined;
-  if (traffic === undefined) return { served: find(server, name, version), variant: '' };
+): Variant | undefined {
+  const traffic = server.trafficOf(name);
+  if (traffic === undefined) return undefined;
   const variant = pick(traffic, request);
-  const served = find(server, name, variant.version);
   count(server, name, variant.name);
-  return { served, variant: variant.name };
+  return variant;
 }
 
 function pick(traffic: Traffic, request: HttpRequest): Variant {
@@ -48,7 +44,8 @@ function count({ variants }: ServerContext, model: string, variant: string): voi
   counts.set(variant, (counts.get(variant) ?? 0) + 1);
 }
 
-function find(server: ServerContext, name: string, version?: string): Served {
+/** @throws  an error of MMS when there is nothing to run. */
+export function find(server: ServerContext, name: string, version?: string): Served {
   const found = server.find(name, version);
   if (typeof found === 'object') return found;
   if (found === 'no-model') throw modelNotFound(name);

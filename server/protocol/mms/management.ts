@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The management API of MMS: registers, scales, replaces and removes models. Workers are lanes here.
 import { InferenceError, type LoadOptions } from '../../../lib/index.js';
+import { mostWorkers } from '../../config.js';
 import type { Registry, Workers } from '../../registry/index.js';
 import { jsonReply } from '../../reply.js';
 import type { HttpReply, HttpRequest, Route, ServerContext } from '../../route.js';
-import { Refusal } from './errors.js';
+import { refusal } from './errors.js';
 import { modelNotFound, requireKnown, shown } from './known.js';
 import { describeModel, listModels } from './models.js';
 import { jsonParameters, type Parameters, queryParameters } from './parameters.js';
@@ -76,8 +77,8 @@ function defaults(registry: Registry) {
 }
 
 function describe(registry: Registry, name: string, version?: string): HttpReply {
+  if (version === 'all') return jsonReply(200, requireKnown(registry, name).map(describeModel));
   const known = requireKnown(registry, name, version);
-  if (version === 'all') return jsonReply(200, known.map(describeModel));
   const found = known.find(own => version === undefined || own.version === version);
   return jsonReply(200, found === undefined ? {} : describeModel(found));
 }
@@ -89,14 +90,14 @@ async function register(server: ServerContext, request: HttpRequest): Promise<Ht
   const given = isJson ? jsonParameters(request.body) : queryParameters(request.query);
   const url = given.text('url');
   if (url === undefined || url === '')
-    throw new Refusal(400, 'BadRequestException', 'Parameter url is required.');
+    throw refusal(400, 'BadRequestException', 'Parameter url is required.');
   const runtime = given.text('runtime');
   if (runtime !== undefined && !runtimes.includes(runtime.toLowerCase())) {
-    throw new Refusal(400, 'BadRequestException', `Invalid RuntimeType value: ${shown(runtime)}`);
+    throw refusal(400, 'BadRequestException', `Invalid RuntimeType value: ${shown(runtime)}`);
   }
   const name = given.text('model_name');
   const version = given.text('model_version');
-  const workers = Math.max(0, given.integer('initial_workers') ?? server.config.defaultWorkers);
+  const workers = Math.max(0, workersOf(given, 'initial_workers') ?? server.config.defaultWorkers);
   const options = optionsOf(given, isJson ? 1000 : 60_000);
   const { loaded } = await named(() =>
     server.registry.register({ url, name, version, workers, options }),
@@ -112,6 +113,14 @@ async function register(server: ServerContext, request: HttpRequest): Promise<Ht
     200,
     workers > 0 ? 'Workers scaled' : `Model ${JSON.stringify(done.name)} registered`,
   );
+}
+
+/** @throws  a refusal when it is more than are ever described one by one. */
+function workersOf(given: Parameters, name: string): number | undefined {
+  const workers = given.integer(name);
+  if (workers === undefined || workers <= mostWorkers) return workers;
+  const message = `${name}: expected at most ${mostWorkers}, got ${workers}`;
+  throw refusal(400, 'BadRequestException', message);
 }
 
 /** @param unitMs  of response_timeout: minutes in a query, seconds in JSON, as in MMS. */
@@ -152,16 +161,18 @@ async function scale(
   { name, version, query }: Target & { query: string },
 ): Promise<HttpReply> {
   const given = queryParameters(query);
-  const min = given.integer('min_worker') ?? 1;
-  const max = given.integer('max_worker') ?? min;
+  const min = workersOf(given, 'min_worker') ?? 1;
+  const max = workersOf(given, 'max_worker') ?? min;
   if (min < 0)
-    throw new Refusal(400, 'BadRequestException', `min_worker: expected 0 or more, got ${min}`);
+    throw refusal(400, 'BadRequestException', `min_worker: expected 0 or more, got ${min}`);
   if (max < min) {
-    throw new Refusal(400, 'BadRequestException', 'max_worker cannot be less than min_worker.');
+    throw refusal(400, 'BadRequestException', 'max_worker cannot be less than min_worker.');
   }
   requireKnown(server.registry, name, version);
   const to: Workers = { min, max };
-  const scaled = server.registry.scale(name, version, to);
+  const scaled = inTime(name, () =>
+    server.registry.scale(name, version, to, server.config.unregisterTimeoutMs),
+  );
   if (given.flag('synchronous') !== true) {
     scaled.catch(error =>
       server.log.error({ event: 'scale_failed', model: name, version, ...to, err: error }),
@@ -176,23 +187,27 @@ async function unregister(server: ServerContext, { name, version }: Target): Pro
   const known = requireKnown(server.registry, name, version);
   const isDefault = version === undefined || version === known[0]?.version;
   if (isDefault && known.length > 1) {
-    throw new Refusal(
+    throw refusal(
       403,
       'InvalidModelVersionException',
       `Cannot remove default version for model ${name}`,
     );
   }
+  await inTime(name, () =>
+    server.registry.unregister(name, version, server.config.unregisterTimeoutMs),
+  );
+  return status(200, `Model ${JSON.stringify(name)} unregistered`);
+}
+
+/** Says in the words of MMS that requests of the model did not finish. */
+async function inTime(name: string, work: () => Promise<void>): Promise<void> {
   try {
-    await server.registry.unregister(name, version, server.config.unregisterTimeoutMs);
+    await work();
   } catch (error) {
     if (!(error instanceof InferenceError) || error.code !== 'INFER_DEADLINE') throw error;
-    throw new Refusal(
-      408,
-      'RequestTimeoutException',
-      `Timed out while cleaning resources: ${name}`,
-    );
+    const message = `Timed out while cleaning resources: ${name}`;
+    throw refusal(408, 'RequestTimeoutException', message);
   }
-  return status(200, `Model ${JSON.stringify(name)} unregistered`);
 }
 
 async function setDefault(registry: Registry, name: string, version: string): Promise<HttpReply> {
@@ -200,7 +215,7 @@ async function setDefault(registry: Registry, name: string, version: string): Pr
   if (known.length === 0) throw modelNotFound(name);
   if (!known.some(own => own.version === version)) {
     const message = `Model version ${shown(version)} does not exist for model ${shown(name)}`;
-    throw new Refusal(404, 'ModelVersionNotFoundException', message);
+    throw refusal(404, 'ModelVersionNotFoundException', message);
   }
   await registry.setDefault(name, version);
   const text = `Default version successfully updated for model ${JSON.stringify(name)} to ${JSON.stringify(version)}`;

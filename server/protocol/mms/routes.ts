@@ -14,7 +14,7 @@ import type {
 } from '../../route.js';
 import type { Served } from '../../shelf.js';
 import { errors } from './errors.js';
-import { lead, variantHeader } from './lead.js';
+import { find, variantFor, variantHeader } from './lead.js';
 import { managementRoutes } from './management.js';
 
 const json = 'application/json';
@@ -24,10 +24,14 @@ export const mms: Protocol = { name: 'mms', errors, routes: routesOf };
 
 function routesOf(server: ServerContext): Route[] {
   const { maxResponseBytes } = server.config;
-  const handle: Handler = (request, params) => {
-    const { served, variant } = lead(server, request, params);
-    const reply = held(served, predict(server, { request, served, maxResponseBytes }));
-    return variant === '' ? reply : told(reply, variant);
+  const ask = (request: HttpRequest, name: string, version?: string) => {
+    const served = find(server, name, version);
+    return held(served, predict(server, { request, served, maxResponseBytes }));
+  };
+  const handle: Handler = (request, [name = '', version], fail) => {
+    const variant = version === undefined ? variantFor(server, name, request) : undefined;
+    if (variant === undefined) return ask(request, name, version);
+    return told(variant.name, fail, () => ask(request, name, variant.version));
   };
   const path = '/predictions/{model}';
   return [
@@ -44,10 +48,19 @@ function ping({ isDraining }: ServerContext): HttpReply {
   return jsonReply(200, { status: 'Healthy' });
 }
 
-/** The client learns which variant it was. */
-async function told(reply: HttpReply | Promise<HttpReply>, variant: string): Promise<HttpReply> {
-  const ended = await reply;
-  return { ...ended, headers: { ...ended.headers, [variantHeader]: variant } };
+/** The client learns which variant it was, also of one that failed. */
+async function told(
+  variant: string,
+  fail: Parameters<Handler>[2],
+  ask: () => HttpReply | Promise<HttpReply>,
+): Promise<HttpReply> {
+  let reply: HttpReply;
+  try {
+    reply = await ask();
+  } catch (error) {
+    reply = fail(error);
+  }
+  return { ...reply, headers: { ...reply.headers, [variantHeader]: variant } };
 }
 
 /** The model stays loaded until it has answered, whoever unregisters it meanwhile. */

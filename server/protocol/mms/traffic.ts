@@ -52,6 +52,7 @@ const framing = new Set([
   'expect',
   'host',
   'origin',
+  'x-server-timing',
 ]);
 
 /** @throws  INFER_BAD_INPUT with the path of the first thing that is wrong. */
