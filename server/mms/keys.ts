@@ -152,7 +152,12 @@ const ofTorchServe: readonly MmsKey[] = [
     refused: { value: 'false', reason: 'true: this version does not check tokens' },
   },
   { key: 'token_expiration_min', type: 'integer', unsupported: later },
-  { key: 'enable_model_api', type: 'boolean', unsupported: later, unless: 'false' },
+  {
+    key: 'enable_model_api',
+    type: 'boolean',
+    settings: () => ({}),
+    refused: { value: 'false', reason: 'true: this version always has the management API' },
+  },
   { key: 'allowed_urls', type: 'text', settings: value => ({ allowedUrls: listOf(value) }) },
   { key: 'use_env_allowed_urls', type: 'boolean', unsupported: later, unless: 'false' },
   { key: 'models', type: 'text', unsupported: perModel },

@@ -103,6 +103,10 @@ const refused: readonly { readonly text: string; readonly says: string }[] = [
     says: ':1: disable_token_authorization: expected true: this version does not check tokens',
   },
   {
+    text: 'enable_model_api=false',
+    says: ':1: enable_model_api: expected true: this version always has the management API',
+  },
+  {
     text: 'model_store=$$NOT_SET$$',
     says: 'Invalid configuration: Invalid Environment Variable NOT_SET (',
   },
@@ -143,7 +147,7 @@ t.test('every known key is used or has a reason, whatever its case may be', asyn
     { kind: 'unsupported', key: 'grpc_inference_port', source: 'f:2' },
     { kind: 'ignored', key: 'ipex_enable', source: 'f:3' },
   ]);
-  const usual = 'decode_input_request=true\nnumber_of_gpu=0\ndebug=FALSE';
+  const usual = 'decode_input_request=true\nnumber_of_gpu=0\ndebug=FALSE\nenable_model_api=true';
   t.same(readProperties(usual, 'f', {}).notes, [], 'what we do anyway');
 });
 
