@@ -10,8 +10,9 @@ import { createHttp } from '../http.js';
 import type { ConfigReport } from '../layers.js';
 import { createLog, createLogWriter, type Log, logHeld, surviveSurprises } from '../log.js';
 import { readThread, startLoopMonitor } from '../metrics.js';
-import { createPackages, type Packages, withoutQuery } from '../packages/index.js';
+import { createPackages, type Packages } from '../packages/index.js';
 import { defaultErrors, protocols } from '../protocol/index.js';
+import { redact } from '../redact.js';
 import { createRegistry, type RegisterRequest, type Registry } from '../registry/index.js';
 import type { HttpServer, ListenerName, ServerContext } from '../route.js';
 import { explainConfig } from '../settings.js';
@@ -54,6 +55,7 @@ export async function runServer(report: ConfigReport, options: ServeOptions): Pr
     logStart(log, report);
     const packages = await createPackages(config);
     ends.push(packages.close, shelf.close);
+    stop.requested.then(packages.stop);
     for (const message of packages.notes) log.warn({ event: 'work_dir_note', message });
     const share = threadShareOf(config);
     const http = await createHttp({ ...share, errors: defaultErrors });
@@ -122,8 +124,9 @@ function createEngineLog(log: Log, throttle: Throttle): (line: EngineLogLine) =>
 
 function reasonOf(error: unknown): object {
   if (error instanceof InferenceError) {
-    const { code, message, detail } = error;
-    return { code, message, ...(detail === undefined ? {} : { detail }) };
+    const { code, message, detail, cause } = error;
+    const reason = cause instanceof Error ? { reason: cause.message } : {};
+    return { code, message, ...(detail === undefined ? {} : { detail }), ...reason };
   }
   return { message: error instanceof Error ? error.message : String(error), err: error };
 }
@@ -200,10 +203,10 @@ async function loadAll(
       log.error({
         event: 'model_failed',
         model: request.name,
-        path: withoutQuery(request.url),
+        path: redact(request.url),
         ...reasonOf(error),
       });
-      if (!skipFailing) throw error;
+      if (!skipFailing && stop.signal() === undefined) throw error;
     }
   }
 }

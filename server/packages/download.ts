@@ -2,45 +2,30 @@
 // Fetches a model by http: or https:, from where the operator allows it and nowhere else.
 import { createHash } from 'node:crypto';
 import { lookup } from 'node:dns';
-import { once } from 'node:events';
 import { open, writeFile } from 'node:fs/promises';
-import http, { type ClientRequest, type IncomingMessage } from 'node:http';
+import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
-import { BlockList, isIP, type LookupFunction } from 'node:net';
-import { basename, join } from 'node:path';
+import type { LookupFunction } from 'node:net';
+import { join } from 'node:path';
 import { InferenceError } from '../../lib/index.js';
-import { invalid, quoted, reasonOf } from './archive.js';
-import { isArchiveName, nameProblem } from './extract.js';
+import { invalid, quoted } from './archive.js';
 import { isFull, storageError } from './storage.js';
+import { checkAllowed, guardLookup, readUrl, redirected, shownUrl } from './url.js';
 
 export interface DownloadRules {
   /** Each matches a whole URL. */
   readonly allowed: readonly RegExp[];
   readonly maxBytes: number;
-  /** How long the other side may be silent. */
+  /** How long the other side may be silent, and how long it may take until it answers. */
   readonly idleMs: number;
+  /** Ends what is under way; its reason is what that rejects with. */
+  readonly ending: AbortSignal;
+  /** How names become addresses; the guarded one of node:dns unless given. */
+  readonly lookup?: LookupFunction;
 }
 
-export function isRemote(location: string): boolean {
-  return /^https?:/i.test(location);
-}
-
-/** A location for logs and messages: the query of a URL may hold a signature that lets others read. */
-export function withoutQuery(location: string): string {
-  return isRemote(location) ? location.replace(/[?#].*$/s, '') : location;
-}
-
-/** @throws  INFER_BAD_INPUT for a pattern that is no regular expression. */
-export function readPatterns(patterns: readonly string[]): readonly RegExp[] {
-  return patterns.map(pattern => {
-    try {
-      return new RegExp(`^(?:${pattern})$`, 'i');
-    } catch (error) {
-      const message = `allowedUrls: expected a regular expression, got ${quoted(pattern)}`;
-      throw new InferenceError('INFER_BAD_INPUT', message, { cause: error });
-    }
-  });
-}
+/** Of an error of the network or of the other side, for those who ask for a model by URL. */
+export const downloadFailed = 'download';
 
 /**
  * @param location   a URL whose path ends in the name of an archive or of an .onnx file; `#sha256=` and 64 hexadecimal
@@ -48,31 +33,30 @@ export function readPatterns(patterns: readonly string[]): readonly RegExp[] {
  * @param directory  empty; the file is put there under its own name.
  * @returns          its path.
  * @throws           INFER_MODEL_NOT_FOUND for a URL that is not allowed, INFER_BAD_INPUT when it cannot be fetched,
- *                   INFER_MODEL_INVALID when it is too large or another file, INFER_INTERNAL when it cannot be stored.
+ *                   INFER_MODEL_INVALID when it is too large or another file, INFER_INTERNAL when it cannot be stored,
+ *                   and the reason of `rules.ending`.
  */
 export async function download(
   location: string,
   directory: string,
   rules: DownloadRules,
 ): Promise<string> {
-  const shown = withoutQuery(location).slice(0, longestShown);
+  const { ending } = rules;
+  ending.throwIfAborted();
+  const shown = shownUrl(location);
   const label = `model ${quoted(shown)}`;
-  const { url, sha256, name } = readUrl(location, shown);
+  const { url, sha256, name } = readUrl(location);
   const path = join(directory, name);
-  const response = await follow(url, shown, rules);
   const hash = createHash('sha256');
-  const file = await open(path, 'wx', 0o600).catch(error => {
-    response.destroy();
-    throw storageError(`cannot make the file of ${label}`, error);
-  });
+  const signal = AbortSignal.any([AbortSignal.timeout(mostMs), ending]);
   try {
-    await writeFile(file, bounded(response, { label, ...rules }, hash.update.bind(hash)));
+    const response = await follow(url, signal, rules);
+    const content = bounded(response, { label, ...rules }, hash.update.bind(hash));
+    await save(content, path, label).finally(() => response.destroy());
   } catch (error) {
+    if (ending.aborted) throw ending.reason;
     if (isFull(error)) throw storageError(`cannot store ${label}`, error);
-    throw error instanceof InferenceError ? error : failed(shown, reasonOf(error), error);
-  } finally {
-    response.destroy();
-    await file.close();
+    throw failed(shown, signal.aborted ? signal.reason : error);
   }
   const got = hash.digest('hex');
   if (sha256 !== '' && got !== sha256)
@@ -80,135 +64,88 @@ export async function download(
   return path;
 }
 
-const longestShown = 256;
-
-function refused(shown: string, expected: string): InferenceError {
-  return new InferenceError('INFER_BAD_INPUT', `model ${quoted(shown)}: ${expected}`);
-}
-
-/** @source MMS and TorchServe: clients know the texts that come here, and 404 beside them. */
-function missing(message: string, cause?: unknown): InferenceError {
-  return new InferenceError('INFER_MODEL_NOT_FOUND', message, cause === undefined ? {} : { cause });
-}
-
-/** @source MMS: clients know the beginning of the text, and 400 beside it. */
-function failed(shown: string, reason: string, cause?: unknown): InferenceError {
-  const extra = cause === undefined ? {} : { cause };
-  const message = `Failed to download model from: ${shown}, ${reason}`;
-  return new InferenceError('INFER_BAD_INPUT', message, extra);
-}
-
-function readUrl(location: string, shown: string) {
-  const url = parseUrl(location, shown);
-  const [, sha256] = /^#sha256=([0-9a-f]{64})$/i.exec(url.hash) ?? [];
-  if (url.hash !== '' && sha256 === undefined) {
-    throw refused(shown, 'expected #sha256= and 64 hexadecimal digits behind it, or nothing');
-  }
-  url.hash = '';
-  const name = fileName(url.pathname);
-  if (nameProblem(name) !== undefined || !(isArchiveName(name) || /\.onnx$/i.test(name))) {
-    throw refused(shown, 'expected a path that ends in .mar, .zip, .model, .tar.gz, .tgz or .onnx');
-  }
-  return { url, name, sha256: sha256?.toLowerCase() ?? '' };
-}
-
-function parseUrl(text: string, shown: string, base?: URL): URL {
+async function save(content: AsyncIterable<Buffer>, path: string, label: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600).catch(error => {
+    throw storageError(`cannot make the file of ${label}`, error);
+  });
   try {
-    return new URL(text, base);
-  } catch (error) {
-    throw missing(`Invalid model url: ${shown}`, error);
+    await writeFile(file, content);
+  } finally {
+    await file.close();
   }
 }
 
-/** '' where there is none. */
-function fileName(pathname: string): string {
-  try {
-    const name = decodeURIComponent(basename(pathname));
-    return name.includes('/') ? '' : name;
-  } catch {
-    return '';
-  }
+/** What did not come in time. */
+const timeoutCode = 'ETIMEDOUT';
+
+/**
+ * What is said of an error of the other side: the status of its answer, the rest is for the operator alone.
+ * @source  MMS: clients know the texts, and 400 beside them.
+ */
+function failed(shown: string, error: unknown): InferenceError {
+  if (error instanceof InferenceError) return error;
+  const { code, status, name } = error as { code?: unknown; status?: unknown; name?: unknown };
+  const isLate = code === timeoutCode || name === 'TimeoutError';
+  const suffix = status === undefined ? '' : `, code: ${status}`;
+  const message = isLate
+    ? `Download model timeout: ${shown}`
+    : `Failed to download model from: ${shown}${suffix}`;
+  return new InferenceError('INFER_BAD_INPUT', message, { detail: downloadFailed, cause: error });
 }
 
 const mostRedirects = 5;
 const mostMs = 3_600_000;
 
 /** The answer with the file, after redirects, each of which has to be allowed as well. */
-async function follow(from: URL, shown: string, rules: DownloadRules): Promise<IncomingMessage> {
-  const signal = AbortSignal.timeout(mostMs);
+async function follow(
+  from: URL,
+  signal: AbortSignal,
+  rules: DownloadRules,
+): Promise<IncomingMessage> {
   let url = from;
   for (let redirects = 0; redirects <= mostRedirects; redirects++) {
-    checkAllowed(url, shown, rules);
-    const response = await answerTo(url, shown, { signal, idleMs: rules.idleMs });
-    const { statusCode = 0, headers } = response;
-    if (statusCode === 200) return response;
+    checkAllowed(url, rules.allowed);
+    const response = await answerTo(url, signal, rules);
+    const { statusCode: status = 0, headers } = response;
+    if (status === 200) return response;
     response.destroy();
-    if (statusCode < 300 || statusCode >= 400 || headers.location === undefined) {
-      throw failed(shown, `code: ${statusCode}`);
+    if (status < 300 || status >= 400 || headers.location === undefined) {
+      throw Object.assign(new Error(`expected the status 200, got ${status}`), { status });
     }
-    url = parseUrl(headers.location, shown, url);
+    url = redirected(url, headers.location);
   }
-  throw failed(shown, `more than ${mostRedirects} redirects`);
-}
-
-function checkAllowed(url: URL, shown: string, { allowed }: DownloadRules): void {
-  const { href, protocol, username, password, hostname } = url;
-  const own = new URL(href);
-  own.search = '';
-  if (username !== '' || password !== '')
-    throw refused(shown, 'expected no user and password in it');
-  const isHttp = protocol === 'http:' || protocol === 'https:';
-  if (!isHttp || !allowed.some(rule => rule.test(href))) {
-    throw missing(`Given URL ${own.href} does not match any allowed URL(s), see allowedUrls`);
-  }
-  const host = hostname.replace(/^\[|\]$/g, '');
-  if (isIP(host) !== 0 && isForbidden(host)) throw linkLocal(host);
-}
-
-/** Where clouds hand out the credentials of the machine, whatever name leads there. */
-const forbidden = new BlockList();
-forbidden.addSubnet('169.254.0.0', 16);
-forbidden.addSubnet('fe80::', 10, 'ipv6');
-forbidden.addAddress('fd00:ec2::254', 'ipv6');
-
-function isForbidden(address: string): boolean {
-  return forbidden.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
-}
-
-function linkLocal(address: string): InferenceError {
-  return refused('model', `expected an address that is not link-local, got ${address}`);
-}
-
-/** Looks at the address that is connected to: a name may lead elsewhere the second time. @param find  node:dns lookup. */
-export function guardLookup(find: LookupFunction): LookupFunction {
-  return (hostname, options, callback) => {
-    find(hostname, options, (error, found, family) => {
-      const addresses = typeof found === 'string' ? [found] : (found ?? []).map(one => one.address);
-      const bad = error === null ? addresses.find(isForbidden) : undefined;
-      callback(bad === undefined ? error : linkLocal(bad), found, family);
-    });
-  };
+  throw new Error(`more than ${mostRedirects} redirects`);
 }
 
 const guarded = guardLookup(lookup);
 
-interface Waiting {
-  readonly signal: AbortSignal;
-  readonly idleMs: number;
-}
-
-async function answerTo(url: URL, shown: string, { signal, idleMs }: Waiting) {
+/** The socket's own timeout begins with the connection, and so does not see a name or connection that takes long. */
+function answerTo(
+  url: URL,
+  signal: AbortSignal,
+  { idleMs, lookup = guarded }: DownloadRules,
+): Promise<IncomingMessage> {
   const get = url.protocol === 'https:' ? https.get : http.get;
   const headers = { 'accept-encoding': 'identity' };
-  const request: ClientRequest = get(url, { lookup: guarded, agent: false, headers, signal });
-  request.setTimeout(idleMs, () => request.destroy(new Error(`nothing came for ${idleMs} ms`)));
-  try {
-    const [response] = (await once(request, 'response')) as [IncomingMessage];
-    request.on('error', error => response.destroy(error));
-    return response;
-  } catch (error) {
-    throw error instanceof InferenceError ? error : failed(shown, reasonOf(error), error);
-  }
+  return new Promise((resolve, reject) => {
+    const request = get(url, { lookup, agent: false, headers, signal });
+    const giveUp = () => {
+      const error = new Error(`nothing came for ${idleMs} ms`);
+      request.destroy(Object.assign(error, { code: timeoutCode }));
+    };
+    const timer = setTimeout(giveUp, idleMs);
+    request.on('response', response => {
+      clearTimeout(timer);
+      request.setTimeout(idleMs, giveUp);
+      request.on('error', error => response.destroy(error));
+      resolve(response);
+    });
+    request.on('error', reject);
+    request.on('close', () => {
+      clearTimeout(timer); // and an answer that changes the protocol comes as neither of the two
+      reject(new Error('the connection was closed without an answer'));
+    });
+  });
 }
 
 interface Bounds {

@@ -6,15 +6,17 @@ import { basename, join, parse } from 'node:path';
 import { InferenceError, type LoadOptions } from '../../lib/index.js';
 import { invalid, type PackageLimits, quoted } from './archive.js';
 import { type Classifier, isKnownHandler, readClassifier } from './classifier.js';
-import { type DownloadRules, download, isRemote, readPatterns } from './download.js';
+import type { DownloadRules } from './download.js';
 import { isArchiveName } from './extract.js';
+import { createFetching } from './fetching.js';
 import { type PackageFiles, readObject } from './files.js';
 import { type Found, findLocation } from './location.js';
 import { type PackageManifest, readManifest } from './manifest.js';
+import { isRemote, readPatterns } from './url.js';
 import { createWorkspace, type Workspace } from './workspace.js';
 
 export { type Classifier, classifierOptions } from './classifier.js';
-export { withoutQuery } from './download.js';
+export { downloadFailed } from './download.js';
 
 /** What is needed to load a model from its package. */
 export interface ModelSource {
@@ -44,7 +46,9 @@ export interface Packages {
    * @throws  INFER_BAD_INPUT without a model store, INFER_MODEL_NOT_FOUND when it cannot be read.
    */
   readonly list: () => Promise<readonly string[]>;
-  /** Removes what was unpacked. */
+  /** Ends fetches, with INFER_CLOSED; none begins any more. */
+  readonly stop: () => void;
+  /** The same, then waits for what is being opened, and removes what was unpacked. Harmless when it was called before. */
   readonly close: () => Promise<void>;
   /** What the operator should know of the start. */
   readonly notes: readonly string[];
@@ -87,10 +91,11 @@ export async function createPackages(
   const workspace = await createWorkspace(workDir === '' ? usualWorkDir() : workDir, limits);
   const { maxBytes } = limits;
   const rules = { allowed: readPatterns(allowedUrls), maxBytes, idleMs: limits.idleMs };
+  const { fetch, stop } = createFetching(rules);
   const openRemote = async (location: string): Promise<ModelSource> => {
     const { directory, release } = await workspace.scratch();
     try {
-      const path = await download(location, directory, rules);
+      const path = await fetch(location, directory);
       const fetched = { path, name: basename(path) };
       if (!isArchiveName(path)) return { ...(await openFound(workspace, fetched)), release };
       const source = await openFound(workspace, fetched);
@@ -105,8 +110,21 @@ export async function createPackages(
     isRemote(location)
       ? openRemote(location)
       : openFound(workspace, await findLocation(location, { modelStore, isTrusted }));
-  const { close, notes } = workspace;
-  return { open, list: () => listStore(modelStore), close, notes };
+  const opening = new Set<Promise<unknown>>();
+  const openTracked: Packages['open'] = (location, isTrusted) => {
+    const source = open(location, isTrusted);
+    opening.add(source);
+    const forget = () => opening.delete(source);
+    source.then(forget, forget);
+    return source;
+  };
+  const close = async () => {
+    stop();
+    await Promise.allSettled(opening);
+    await workspace.close();
+  };
+  const { notes } = workspace;
+  return { open: openTracked, list: () => listStore(modelStore), stop, close, notes };
 }
 
 /** What lies there; archives are unpacked. */

@@ -3,6 +3,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -107,6 +109,25 @@ t.test('here it serves no model unless it is told to, until it is stopped', asyn
   t.equal(Number(pid), served.child.pid);
   t.equal((await ended(directory, '--stop')).text, 'Model server stopped.\n');
   t.equal(await served.code, 0);
+});
+
+t.test('it is stopped while it fetches a model at its start', async t => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  t.teardown(() => {
+    silent.closeAllConnections();
+    silent.close();
+  });
+  const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/a.mar`;
+  const text = [...addresses, `load_models=${url}`, 'allowed_urls=http://127.*'].join('\n');
+  writeFileSync(join(folder, 'fetch.properties'), text);
+  const asked = once(silent, 'request');
+  const directory = temporary();
+  const { code, stderr } = run(directory, ['--foreground', '--mms-config', 'fetch.properties']);
+  await asked;
+  t.equal((await ended(directory, '--stop')).text, 'Model server stopped.\n');
+  t.equal(await code, 0);
+  t.match(stderr(), /"event":"model_failed".*"code":"INFER_CLOSED"/);
 });
 
 t.test('the pid file of a process that is gone, or is another program, stops nothing', async t => {

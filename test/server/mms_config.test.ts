@@ -300,6 +300,12 @@ t.test('the explanation names each value, its source, and what had no effect', a
   t.notMatch(text, 'secret');
 });
 
+t.test('the explanation shows no secrets of URLs', async t => {
+  const text = explainText(explain(['--models', 'a=https://secret:secret@h/a.mar?secret#secret']));
+  t.match(text, /^models +a=https:\/\/h\/a.mar +--models$/m);
+  t.notMatch(text, 'secret');
+});
+
 /** What docs/mms.md says about a key. */
 function meaning({ ignored, unsupported, unless, refused: never }: MmsKey): string {
   if (ignored !== undefined) return `ignored: ${ignored}`;

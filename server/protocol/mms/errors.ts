@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Error code or status -> `{code, type, message}` of the Multi Model Server API.
 import { type ErrorCode, InferenceError } from '../../../lib/index.js';
+import { downloadFailed } from '../../packages/index.js';
 import { jsonReply } from '../../reply.js';
 import type { ErrorStyle, ErrorTable, HttpReply } from '../../route.js';
 
@@ -57,9 +58,10 @@ function codeOf({ code, detail }: InferenceError): ErrorCode {
   return isInput ? 'INFER_BAD_INPUT' : code;
 }
 
-/** @source MMS: 507 (Insufficient Storage) has the type of 500. */
+/** @source MMS: what could not be fetched has a type of its own; 507 (Insufficient Storage) has the type of 500. */
 function answerTo(error: InferenceError) {
   const { type, status } = errorTable[codeOf(error)];
+  if (error.detail === downloadFailed) return { type: 'DownloadModelException', status };
   return { type, status: error.detail === 'storage-full' ? 507 : status };
 }
 

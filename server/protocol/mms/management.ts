@@ -2,6 +2,8 @@
 // The management API of MMS: registers, scales, replaces and removes models. Workers are lanes here.
 import { InferenceError, type LoadOptions } from '../../../lib/index.js';
 import { mostWorkers } from '../../config.js';
+import { downloadFailed } from '../../packages/index.js';
+import { redact } from '../../redact.js';
 import type { Registry, Workers } from '../../registry/index.js';
 import { jsonReply } from '../../reply.js';
 import type { HttpReply, HttpRequest, Route, ServerContext } from '../../route.js';
@@ -101,10 +103,13 @@ async function register(server: ServerContext, request: HttpRequest): Promise<Ht
   const options = optionsOf(given, isJson ? 1000 : 60_000);
   const { loaded } = await named(() =>
     server.registry.register({ url, name, version, workers, options }),
-  );
+  ).catch(error => {
+    logDownload(server, { model: name, path: redact(url) }, error);
+    throw error;
+  });
   if (given.flag('synchronous') === false && workers > 0) {
     loaded.catch(error =>
-      server.log.error({ event: 'model_failed', model: name, path: url, err: error }),
+      server.log.error({ event: 'model_failed', model: name, path: redact(url), err: error }),
     );
     return status(202, 'Processing worker updates...');
   }
@@ -121,6 +126,12 @@ function workersOf(given: Parameters, name: string): number | undefined {
   if (workers === undefined || workers <= mostWorkers) return workers;
   const message = `${name}: expected at most ${mostWorkers}, got ${workers}`;
   throw refusal(400, 'BadRequestException', message);
+}
+
+/** The client is not told why, as that would tell what else there is in the network of the server. */
+function logDownload({ log }: ServerContext, model: object, error: unknown): void {
+  if (!(error instanceof InferenceError) || error.detail !== downloadFailed) return;
+  log.warn({ event: 'model_failed', ...model, err: error });
 }
 
 /** @param unitMs  of response_timeout: minutes in a query, seconds in JSON, as in MMS. */
