@@ -163,7 +163,7 @@ export const settingTable: readonly SettingRow[] = [
     default: 0,
     unit: 'lanes',
     description:
-      'Lanes of a model that the management API registers without `initial_workers`; without any it is registered, and serves when it is scaled up.',
+      'Lanes of a model, unless it is registered with `initial_workers`. With 0 those served from the start have the usual ones, and those that the management API registers have none: they serve when they are scaled up.',
   },
   {
     key: 'unregisterTimeoutMs',

@@ -158,13 +158,16 @@ function readModelArgument(text: string): RegisterRequest {
 
 /** What is to be loaded; `ALL` stands for everything in the model store. */
 async function wantedModels(
-  { models }: Config,
+  { models, defaultWorkers }: Config,
   { usualModels }: ServeOptions,
   packages: Packages,
 ): Promise<readonly RegisterRequest[]> {
-  if (models.length === 0) return usualModels.map(readModelArgument);
   const isAll = models.length === 1 && models[0]?.toUpperCase() === 'ALL';
-  return (isAll ? await packages.list() : models).map(readModelArgument);
+  const given = isAll ? await packages.list() : models;
+  const wanted = (models.length === 0 ? usualModels : given).map(readModelArgument);
+  return defaultWorkers === 0
+    ? wanted
+    : wanted.map(request => ({ ...request, workers: defaultWorkers }));
 }
 
 interface Start {

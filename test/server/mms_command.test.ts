@@ -111,6 +111,19 @@ t.test('here it serves no model unless it is told to, until it is stopped', asyn
   t.equal(await served.code, 0);
 });
 
+t.test('default_workers_per_model is for the models of the start, too', async t => {
+  const text = [...addresses, 'load_models=resnet-18.mar', 'default_workers_per_model=7'];
+  writeFileSync(join(folder, 'workers.properties'), text.join('\n'));
+  const args = ['--foreground', '--mms-config', 'workers.properties', '--model-store', store];
+  const served = run(temporary(), args);
+  const [line = ''] = (await served.says('Model server started.\n')).split('\n');
+  const { management } = JSON.parse(line);
+  const described = JSON.parse((await call(`${management}/models/resnet_18`)).text);
+  t.match(described, { minWorkers: 7, maxWorkers: 7 });
+  served.child.kill('SIGTERM');
+  t.equal(await served.code, 0);
+});
+
 t.test('it is stopped while it fetches a model at its start', async t => {
   const silent = createServer().listen(0, '127.0.0.1');
   await once(silent, 'listening');
