@@ -5,7 +5,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { InferenceError } from '../../lib/index.js';
 import { explainText } from '../explain.js';
 import { explainMms, mmsUsage, readCommandLine } from '../mms/command_line.js';
-import { isServer, pidFile, readPid, removePid, serverFlag, writePid } from '../mms/pid_file.js';
+import {
+  askToEnd,
+  isServer,
+  pidFile,
+  readPid,
+  removePid,
+  serverFlag,
+  writePid,
+} from '../mms/pid_file.js';
 import { runServer } from './serve.js';
 
 /** @returns  exit code. */
@@ -16,18 +24,22 @@ export async function multiModelServer(args: readonly string[]): Promise<number>
   const report = explainMms(command, process.env);
   if (command.action === 'explain') return say(explainText(report).trimEnd());
   if (command.action === 'restart') say(await stop());
-  const pid = readPid();
-  if (pid !== undefined && pid !== process.pid && isServer(pid)) {
+  const recorded = readPid();
+  if (recorded !== undefined && isServer(recorded)) {
     const how = 'please use multi-model-server --stop to stop MMS.';
     throw new InferenceError('INFER_BAD_INPUT', `Model server is already running, ${how}`);
   }
   if (!command.foreground) return startBehind(args);
   writePid(process.pid);
-  return runServer(report, {
-    usualModels: [],
-    skipFailing: true,
-    started: 'Model server started.',
-  });
+  try {
+    return await runServer(report, {
+      usualModels: [],
+      skipFailing: true,
+      started: 'Model server started.',
+    });
+  } finally {
+    removePid(process.pid);
+  }
 }
 
 function say(text: string): 0 {
@@ -55,21 +67,22 @@ const lookMs = 20;
 
 /** Asks the server to end and waits until it has, so that its ports are free. @returns  what MMS says. */
 async function stop(): Promise<string> {
-  const pid = readPid();
-  if (pid === undefined) return 'Model server is not currently running.';
-  if (!isServer(pid)) {
-    removePid();
+  const recorded = readPid();
+  if (recorded === undefined) return 'Model server is not currently running.';
+  const { pid } = recorded;
+  if (!isServer(recorded)) {
+    removePid(pid);
     return 'Model server already stopped.';
   }
-  process.kill(pid, 'SIGTERM');
+  askToEnd(pid);
   const start = performance.now();
-  while (isServer(pid)) {
+  while (isServer(recorded)) {
     if (performance.now() - start > mostMs) {
       const message = `${pidFile()}: process ${pid} still drains after ${mostMs} ms`;
       throw new InferenceError('INFER_DEADLINE', message);
     }
     await delay(lookMs);
   }
-  removePid();
+  removePid(pid);
   return 'Model server stopped.';
 }

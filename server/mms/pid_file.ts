@@ -6,14 +6,22 @@ import {
   fstatSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { InferenceError } from '../../lib/index.js';
+import { processInfo } from './process.js';
 
-const { O_CREAT, O_NOFOLLOW, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+
+/** The process that a pid file names, and when that was written, on the clock of Date.now(). */
+export interface PidRecord {
+  readonly pid: number;
+  readonly writtenMs: number;
+}
 
 /** @source MMS: this name in the directory for temporary files. */
 export function pidFile(): string {
@@ -21,62 +29,84 @@ export function pidFile(): string {
 }
 
 /**
- * The recorded process; undefined when there is no file. The directory belongs to everybody, so the file counts only
+ * What is recorded; undefined when there is no file. The directory belongs to everybody, so the file counts only
  * when it is our own.
  * @throws  INFER_BAD_INPUT
  */
-export function readPid(): number | undefined {
+export function readPid(): PidRecord | undefined {
   const path = pidFile();
   let file: number;
   try {
-    file = openSync(path, O_RDONLY | O_NOFOLLOW);
+    file = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK); // a pipe would hold us
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = codeOf(error);
     if (code === 'ENOENT') return undefined;
     throw foreign(path, `cannot be read (${code})`);
   }
   try {
-    if (fstatSync(file).uid !== process.getuid?.()) throw foreign(path, 'belongs to another user');
+    const found = fstatSync(file);
+    if (!found.isFile()) throw foreign(path, 'is no file');
+    if (found.uid !== process.getuid?.()) throw foreign(path, 'belongs to another user');
     const text = readFileSync(file, 'utf8').trim();
     if (!/^[1-9]\d{0,9}$/.test(text)) throw foreign(path, 'holds no process id');
-    return Number(text);
+    return { pid: Number(text), writtenMs: found.mtimeMs };
   } finally {
     closeSync(file);
   }
 }
 
-/** @throws  INFER_BAD_INPUT */
+/** Puts a new file in the place of what is there, so that nobody reads half of it and no link is followed. @throws  INFER_BAD_INPUT */
 export function writePid(pid: number): void {
   const path = pidFile();
-  let file: number;
+  const made = `${path}.${process.pid}`;
   try {
-    file = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
+    rmSync(made, { force: true });
+    writeFileSync(made, `${pid}\n`, { flag: 'wx', mode: 0o600 });
+    renameSync(made, path);
   } catch (error) {
-    throw foreign(path, `cannot be written (${(error as NodeJS.ErrnoException).code})`);
+    rmSync(made, { force: true });
+    throw foreign(path, `cannot be written (${codeOf(error)})`);
   }
-  writeSync(file, `${pid}\n`);
-  closeSync(file);
 }
 
-export function removePid(): void {
-  rmSync(pidFile(), { force: true });
+/** Removes the file when it still names this process. */
+export function removePid(pid: number): void {
+  if (readPid()?.pid === pid) rmSync(pidFile(), { force: true });
 }
 
 /** A flag that every process has which serves. */
 export const serverFlag = '--foreground';
 
-/** Whether the recorded process still serves. Its number may belong to another program by now; Linux tells which. */
-export function isServer(pid: number): boolean {
+/** What our program is called, by its link and by its file. */
+const programs = ['multi-model-server', 'mxnet-model-server', 'mms_main.js'];
+
+/** The clocks of the file and of the process may be apart for so long. */
+const apartMs = 2000;
+
+/**
+ * Whether the recorded process still serves, and is not this one. Its number may belong to another program by now, or
+ * to another server of ours that started later.
+ */
+export function isServer({ pid, writtenMs }: PidRecord): boolean {
+  if (pid === process.pid) return false;
+  const info = processInfo(pid);
+  if (info === undefined || info.startedMs > writtenMs + apartMs) return false;
+  const { words } = info;
+  return words.includes(serverFlag) && words.some(word => programs.includes(basename(word)));
+}
+
+/** Asks a process to end. One that has ended by itself is well, too. */
+export function askToEnd(pid: number): void {
   try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
+    process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    if (codeOf(error) === 'ESRCH') return;
+    throw foreign(pidFile(), `process ${pid} cannot be stopped (${codeOf(error)})`);
   }
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(serverFlag);
-  } catch {
-    return true;
-  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
 }
 
 function foreign(path: string, problem: string): InferenceError {

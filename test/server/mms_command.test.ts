@@ -1,13 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program multi-model-server: in the background and here, stopped by its pid file, with models that fail.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t from 'tap';
+import { askToEnd, isServer } from '../../server/mms/pid_file.js';
+import { fromPs, processInfo } from '../../server/mms/process.js';
 import { fixture, root } from '../helpers.js';
 import { zipFiles } from './archives.js';
 import { call, postJson } from './helpers.js';
@@ -107,8 +118,9 @@ t.test('here it serves no model unless it is told to, until it is stopped', asyn
   t.same(JSON.parse((await call(`${management}/models`)).text), { models: [] });
   const pid = readFileSync(join(directory, '.model_server.pid'), 'utf8');
   t.equal(Number(pid), served.child.pid);
-  t.equal((await ended(directory, '--stop')).text, 'Model server stopped.\n');
+  served.child.kill('SIGTERM');
   t.equal(await served.code, 0);
+  t.equal(existsSync(join(directory, '.model_server.pid')), false, 'the server took it along');
 });
 
 t.test('default_workers_per_model is for the models of the start, too', async t => {
@@ -143,19 +155,54 @@ t.test('it is stopped while it fetches a model at its start', async t => {
   t.match(stderr(), /"event":"model_failed".*"code":"INFER_CLOSED"/);
 });
 
-t.test('the pid file of a process that is gone, or is another program, stops nothing', async t => {
-  for (const pid of [2 ** 22 + 1, process.pid]) {
-    const directory = temporary();
-    writeFileSync(join(directory, '.model_server.pid'), `${pid}\n`);
-    const { code, text } = await ended(directory, '--stop');
-    t.equal(code, 0);
-    t.equal(text, 'Model server already stopped.\n');
-  }
+/** A process that waits, with these words on its command line. */
+async function waiting(...words: readonly string[]): Promise<ChildProcess> {
+  const code = "process.stdout.write('up'); process.stdin.resume()";
+  const child = spawn(process.execPath, ['-e', code, '--', ...words]);
+  t.teardown(() => child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  return child;
+}
+
+const early = new Date(Date.now() - 3_600_000);
+const others = [
+  { name: 'is gone', words: undefined, written: undefined },
+  { name: 'is another program', words: ['--foreground'], written: undefined },
+  { name: 'only has ours in a word', words: ['a--foreground', program], written: undefined },
+  { name: 'started later', words: [program, '--foreground'], written: early },
+];
+
+for (const { name, words, written } of others) {
+  t.test(`the pid file of a process that ${name} stops nothing`, async t => {
+    const child = words === undefined ? undefined : await waiting(...words);
+    const path = join(temporary(), '.model_server.pid');
+    writeFileSync(path, `${child?.pid ?? 2 ** 22 + 1}\n`);
+    if (written !== undefined) utimesSync(path, written, written);
+    const stopped = await ended(dirname(path), '--stop');
+    t.same(stopped, { code: 0, text: 'Model server already stopped.\n' });
+    t.equal(existsSync(path), false);
+    t.equal(child?.signalCode ?? null, null);
+    t.equal(child === undefined || child.kill(0), true, 'it is there');
+  });
+}
+
+t.test('a process of ours is told from this one, and found by ps as well', async t => {
+  const { pid = 0 } = await waiting(program, '--foreground');
+  const now = { writtenMs: Date.now() };
+  t.equal(isServer({ pid, ...now }), true);
+  t.equal(isServer({ pid: process.pid, ...now }), false);
+  const [info, ps] = [processInfo(pid), fromPs(pid)];
+  t.ok(Math.abs((info?.startedMs ?? 0) - ps.startedMs) < 2000, 'ps tells whole seconds');
+  t.ok(info?.words.includes(program) && ps.words.includes(program));
+  t.equal(processInfo(2 ** 22 + 1), undefined);
+  askToEnd(2 ** 22 + 1); // is no error
 });
 
 const files: readonly { readonly name: string; readonly make: (path: string) => void }[] = [
   { name: 'no number', make: path => writeFileSync(path, 'all') },
   { name: 'minus one', make: path => writeFileSync(path, '-1') },
+  { name: 'a directory', make: path => mkdirSync(path) },
+  { name: 'a pipe', make: path => execFileSync('mkfifo', [path]) },
   { name: 'a link', make: path => symlinkSync(config, path) },
 ];
 

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the system knows of a process: when it started, and with which words.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
+
+export interface ProcessInfo {
+  /** On the clock of Date.now(), to about a second. */
+  readonly startedMs: number;
+  /** The program, and what was given to it. */
+  readonly words: readonly string[];
+}
+
+/** The process of this id; undefined when there is none, or none that tells. */
+export function processInfo(pid: number): ProcessInfo | undefined {
+  try {
+    return process.platform === 'linux' ? fromProc(pid) : fromPs(pid);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Linux counts in these for programs, whatever its own clock is (USER_HZ). */
+const ticksPerSecond = 100;
+
+/** @source proc(5): field 22 of `stat` is the start, in ticks since the system was; field 2 may hold any character but is in brackets. */
+function fromProc(pid: number): ProcessInfo {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fieldsFrom3 = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const sinceBootMs = (Number(fieldsFrom3[22 - 3]) * 1000) / ticksPerSecond;
+  const startedMs = Date.now() - uptime() * 1000 + sinceBootMs;
+  const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  return { startedMs, words };
+}
+
+/** @source ps(1): `lstart` is always 24 characters. */
+export function fromPs(pid: number): ProcessInfo {
+  const env = { ...process.env, LC_ALL: 'C' };
+  const args = ['-o', 'lstart=', '-o', 'command=', '-p', String(pid)];
+  const text = execFileSync('ps', args, {
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const line = text.trim();
+  return { startedMs: Date.parse(line.slice(0, 24)), words: line.slice(24).trim().split(/\s+/) };
+}
