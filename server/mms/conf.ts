@@ -34,8 +34,11 @@ export function readConf(text: string, label: string): ConfEntries {
   const entries: Entry[] = [];
   const notes: ConfigNote[] = [];
   for (const [section, lines] of linesOf(text, label)) {
-    if (section === 'nginx') entries.push(...listenOf(lines));
-    else if (section === 'mxnet') notes.push(...lines.map(variableNote));
+    if (section === 'nginx') {
+      const nginx = readNginx(lines);
+      entries.push(...nginx.entries);
+      notes.push(...nginx.notes);
+    } else if (section === 'mxnet') notes.push(...lines.map(variableNote));
     else {
       for (const pair of pairsOf(lines)) {
         if (pair.value === 'optional' || pair.value === '') continue;
@@ -85,13 +88,47 @@ function modelsEntry({ value, source }: Entry): Entry {
   return { key: 'load_models', value: value.split(/\s+/).join(','), source };
 }
 
-/** nginx was what clients spoke to, on all addresses. */
-function listenOf(lines: readonly Line[]): Entry[] {
-  return lines.flatMap(({ text, source }) => {
-    const [, port] = /\blisten\s+(?:\S+:)?(\d+)/.exec(text) ?? [];
-    if (port === undefined) return [];
-    return [{ key: 'inference_address', value: `http://0.0.0.0:${port}`, source }];
-  });
+interface Directive {
+  readonly name: string;
+  readonly words: readonly string[];
+  readonly source: string;
+}
+
+/** What stands before each `;`, `{` and `}`. */
+function directivesOf(lines: readonly Line[]): Directive[] {
+  return lines.flatMap(({ text, source }) =>
+    text
+      .replace(/(?:^|\s)#.*$/, '')
+      .split(/[;{}]/)
+      .map(part => part.trim().split(/\s+/))
+      .flatMap(([name = '', ...words]) => (name === '' ? [] : [{ name, words, source }])),
+  );
+}
+
+/** nginx was what clients spoke to: where it listened, we do. */
+function readNginx(lines: readonly Line[]): ConfEntries {
+  const entries: Entry[] = [];
+  const notes: ConfigNote[] = [];
+  const reason = 'there is no nginx here';
+  for (const { name, words, source } of directivesOf(lines)) {
+    if (name === 'listen') {
+      entries.push({ key: 'inference_address', value: listenAddress(words), source });
+    } else if (name !== 'server') {
+      notes.push({ kind: 'ignored', key: name, source, reason });
+    }
+  }
+  return { entries, notes };
+}
+
+/**
+ * Refused with its entry is what we do not speak: `ssl`, and the socket of a file.
+ * @source  nginx: `listen [address:]port [flags]`, or an address alone, with port 80; all addresses are `*`.
+ */
+function listenAddress([where = '', ...flags]: readonly string[]): string {
+  if (where.startsWith('unix:')) return where;
+  const [, address = '*', port] = /^(?:(.*):)?(\d+)$/.exec(where) ?? [undefined, where, '80'];
+  const host = address === '*' ? '0.0.0.0' : address;
+  return `${flags.includes('ssl') ? 'https' : 'http'}://${host}:${port}`;
 }
 
 function flagNote({ key, source }: Entry): ConfigNote {

@@ -112,9 +112,10 @@ function applyAll(entries: readonly Entry[]): { layer: Layer; notes: ConfigNote[
     if (note !== undefined) notes.push({ kind: note.kind, key, source, reason: note.reason });
     for (const [name, own] of Object.entries(row.settings?.(value) ?? {})) {
       const setting = settingTable.find(candidate => candidate.key === name);
-      if (setting === undefined || own === undefined) continue;
+      if (setting === undefined) continue;
       const where = `${source}: ${key}`;
-      layer.set(setting.key, { value: check(setting, own, where), source: where });
+      const taken = own === undefined ? setting.default : check(setting, own, where);
+      layer.set(setting.key, { value: taken, source: where });
     }
   }
   return { layer, notes };

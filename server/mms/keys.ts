@@ -2,7 +2,7 @@
 // Every key of config.properties, of Multi Model Server and of TorchServe: what becomes of it here.
 import type { Config } from '../config.js';
 
-/** What a value becomes. */
+/** What a value becomes; undefined is the default, over what was said elsewhere. */
 export type Settings = Partial<Record<keyof Config, unknown>>;
 
 /** What a key takes. */
@@ -61,7 +61,12 @@ const used: readonly MmsKey[] = [
     type: 'address',
     settings: address('metricsHost', 'metricsPort', 8082),
   },
-  { key: 'model_store', type: 'text', settings: value => ({ modelStore: value }), isVariable },
+  {
+    key: 'model_store',
+    type: 'text',
+    settings: value => ({ modelStore: value || undefined }),
+    isVariable,
+  },
   { key: 'load_models', type: 'text', settings: value => ({ models: listOf(value) }), isVariable },
   {
     key: 'max_request_size',
@@ -78,7 +83,7 @@ const used: readonly MmsKey[] = [
   {
     key: 'number_of_netty_threads',
     type: 'integer',
-    settings: value => (value === '0' ? {} : { httpThreads: Math.min(Number(value), mostThreads) }),
+    settings: value => ({ httpThreads: Math.min(Number(value), mostThreads) || undefined }),
     isVariable,
   },
   {

@@ -236,7 +236,8 @@ optional
 4
 [Nginx Configurations]
 server {
-    listen       8080;
+    listen       8080; # for clients
+    location / { proxy_pass http://unix:/tmp/mms_app.sock; }
 }
 [MXNet Environment Variables]
 OMP_NUM_THREADS=1
@@ -250,12 +251,56 @@ t.test('mms.conf of 0.x gives models and port, and the rest is named', async t =
   t.equal(sources.models, `${path}:4: load_models`);
   t.match(notes, [
     { kind: 'ignored', key: '--workers', source: `${path}:12` },
-    { kind: 'ignored', key: 'OMP_NUM_THREADS', source: `${path}:19` },
+    { kind: 'ignored', key: 'location', source: `${path}:17`, reason: 'there is no nginx here' },
+    { kind: 'ignored', key: 'proxy_pass', source: `${path}:17` },
+    { kind: 'ignored', key: 'OMP_NUM_THREADS', source: `${path}:20` },
   ]);
   const unknown = fileOf('[MMS Arguments]\n[Apache]\n', '.conf');
   const message = `${unknown}:2: expected a section of mms, gunicorn, nginx, mxnet, got "Apache"`;
   t.throws(() => explain(['--mms-config', unknown]), { message });
 });
+
+const listens = [
+  { listen: 'listen 8080;', is: { host: '0.0.0.0', port: 8080 } },
+  { listen: 'listen *:8080 default_server reuseport;', is: { host: '0.0.0.0', port: 8080 } },
+  { listen: 'server { listen 127.0.0.1:9000; }', is: { host: '127.0.0.1', port: 9000 } },
+  { listen: 'listen [::1]:9000;', is: { host: '::1', port: 9000 } },
+  { listen: 'listen localhost;', is: { host: 'localhost', port: 80 } },
+  { listen: 'listen 10.0.0.1;', is: { host: '10.0.0.1', port: 80 } },
+  { listen: '# listen 1; \n  # server { listen 2; }', is: { host: '127.0.0.1', port: 8080 } },
+  { listen: 'listen 443 ssl;', says: /:3: inference_address: .*does not speak TLS/ },
+  { listen: 'listen unix:/tmp/s;', says: /:3: inference_address: .*has no Unix sockets/ },
+  { listen: 'listen a:b:c;', says: /:3: inference_address: expected http:\/\/host:port/ },
+] as const;
+
+for (const { listen, ...then } of listens) {
+  t.test(`nginx's "${listen}" says where to listen`, async t => {
+    const path = fileOf(`[MMS Arguments]\n[Nginx]\n${listen}\n`, '.conf');
+    const read = () => explain(['--mms-config', path]).config;
+    if ('says' in then) t.throws(read, { code: 'INFER_BAD_INPUT', message: then.says });
+    else t.match(read(), then.is);
+  });
+}
+
+const emptied = [
+  { variable: 'MMS_LOAD_MODELS', value: '', file: 'load_models=a.mar', key: 'models', is: [] },
+  {
+    variable: 'MMS_NUMBER_OF_NETTY_THREADS',
+    value: '0',
+    file: 'number_of_netty_threads=5',
+    key: 'httpThreads',
+    is: 1,
+  },
+  { variable: 'MMS_MODEL_STORE', value: '', file: 'model_store=/', key: 'modelStore', is: '' },
+] as const;
+
+for (const { variable, value, file, key, is } of emptied) {
+  t.test(`${variable}=${value} takes back what the file says`, async t => {
+    const path = fileOf(`enable_envvars_config=true\n${file}`);
+    t.same(explain(['--mms-config', path], { [variable]: value }).config[key], is);
+    t.notSame(explain(['--mms-config', path]).config[key], is);
+  });
+}
 
 const lines: readonly { readonly args: readonly string[]; readonly says: string }[] = [
   { args: ['--strat'], says: '--strat: no such flag; known are --start, start, --stop, ' },
