@@ -16,6 +16,7 @@ import {
   listOf,
 } from './layers.js';
 import { isPropertiesName, readPropertiesFile } from './mms/file.js';
+import { readPatterns } from './packages/url.js';
 
 const configFlag = 'config';
 
@@ -43,7 +44,7 @@ export function readConfig(args: readonly string[], environment: Environment): C
   return explainConfig(args, environment).config;
 }
 
-/** @param flags  of the command line. @throws  INFER_BAD_INPUT for values that do not go together. */
+/** @param flags  of the command line. @throws  INFER_BAD_INPUT for values that do not go together, and patterns that are none. */
 export function joinSettings(
   { layer: file, overrides, notes }: FileSettings,
   flags: Layer,
@@ -62,6 +63,7 @@ export function joinSettings(
 }
 
 function checkTogether(config: Config): void {
+  readPatterns(config.allowedUrls);
   const { maxBufferedBytes } = threadShareOf(config);
   if (config.maxRequestBytes <= maxBufferedBytes) return;
   const limit = config.httpThreads === 1 ? '' : ' / httpThreads';

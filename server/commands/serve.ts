@@ -66,7 +66,7 @@ export async function runServer(report: ConfigReport, options: ServeOptions): Pr
       locate: packages.open,
       warn: line => log.warn(line),
     });
-    const wanted = await wantedModels(config, options, packages);
+    const wanted = await wantedModels(config, options, packages, log);
     await loadAll(registry, wanted, { log, stop, skipFailing: options.skipFailing });
     const decoding = createDecoding(share);
     const parts = { http, loop, decoding, variants };
@@ -158,11 +158,16 @@ function readModelArgument(text: string): RegisterRequest {
 
 /** What is to be loaded; `ALL` stands for everything in the model store. */
 async function wantedModels(
-  { models, defaultWorkers }: Config,
-  { usualModels }: ServeOptions,
+  { models, modelStore, defaultWorkers }: Config,
+  { usualModels, skipFailing }: ServeOptions,
   packages: Packages,
+  log: Log,
 ): Promise<readonly RegisterRequest[]> {
   const isAll = models.length === 1 && models[0]?.toUpperCase() === 'ALL';
+  if (isAll && modelStore === '' && skipFailing) {
+    log.warn({ event: 'no_models', message: 'models: ALL: expected a model store, got none' });
+    return [];
+  }
   const given = isAll ? await packages.list() : models;
   const wanted = (models.length === 0 ? usualModels : given).map(readModelArgument);
   return defaultWorkers === 0

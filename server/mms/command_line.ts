@@ -27,25 +27,25 @@ export function mmsUsage(): string {
   return help;
 }
 
-const switches: Readonly<Record<string, Partial<MmsCommand>>> = {
-  '--start': { action: 'start' },
-  start: { action: 'start' }, // 0.x has words instead of flags
-  '--stop': { action: 'stop' },
-  stop: { action: 'stop' },
-  restart: { action: 'restart' },
-  '--explain': { action: 'explain' },
-  '--help': { action: 'help' },
-  '-h': { action: 'help' },
-  '--foreground': { foreground: true },
-};
+const switches: ReadonlyMap<string, Partial<MmsCommand>> = new Map([
+  ['--start', { action: 'start' }],
+  ['start', { action: 'start' }], // 0.x has words instead of flags
+  ['--stop', { action: 'stop' }],
+  ['stop', { action: 'stop' }],
+  ['restart', { action: 'restart' }],
+  ['--explain', { action: 'explain' }],
+  ['--help', { action: 'help' }],
+  ['-h', { action: 'help' }],
+  ['--foreground', { foreground: true }],
+]);
 
 /** Flags with a value; the first two are the same, of 1.x and of 0.x. */
-const valued: Readonly<Record<string, 'configFile' | 'modelStore' | 'logConfig'>> = {
-  '--mms-config': 'configFile',
-  '--mms-conf': 'configFile',
-  '--model-store': 'modelStore',
-  '--log-config': 'logConfig',
-};
+const valued: ReadonlyMap<string, 'configFile' | 'modelStore' | 'logConfig'> = new Map([
+  ['--mms-config', 'configFile'],
+  ['--mms-conf', 'configFile'],
+  ['--model-store', 'modelStore'],
+  ['--log-config', 'logConfig'],
+]);
 
 /** @throws  INFER_BAD_INPUT for what is not known, or a value that is missing. */
 export function readCommandLine(args: readonly string[]): MmsCommand {
@@ -54,9 +54,11 @@ export function readCommandLine(args: readonly string[]): MmsCommand {
   const actions = new Set<string>();
   for (let index = 0; index < args.length; index++) {
     const { flag, value } = splitFlag(args[index] ?? '');
-    const change = switches[flag];
-    const key = valued[flag];
+    const change = switches.get(flag);
+    const key = valued.get(flag);
     if (change !== undefined) {
+      if (value !== undefined)
+        throw refused(`${flag}: expected no value, got ${JSON.stringify(value)}`);
       if (change.action !== undefined) actions.add(change.action);
       command = { ...command, ...change };
     } else if (key !== undefined) {
@@ -71,7 +73,7 @@ export function readCommandLine(args: readonly string[]): MmsCommand {
         models: [...command.models, wordAfter(flag, models[0]), ...models.slice(1)],
       };
     } else {
-      const known = [...Object.keys(switches), ...Object.keys(valued), '--models'].join(', ');
+      const known = [...switches.keys(), ...valued.keys(), '--models'].join(', ');
       throw refused(`${flag}: no such flag; known are ${known}`);
     }
   }
@@ -151,7 +153,7 @@ function isLegacy(file: ChosenFile): boolean {
 
 /** @source MMS: `MMS_CONFIG_FILE`, else the flag, else the file in the working directory, else none. */
 function readChosen({ configFile }: MmsCommand, environment: Environment): ChosenFile {
-  const chosen = environment['MMS_CONFIG_FILE'] ?? configFile;
+  const chosen = environment['MMS_CONFIG_FILE'] || configFile; // an empty one is as none
   if (chosen === sagemaker) return readProperties(ofSageMaker, sagemaker, environment);
   const path = chosen ?? usualFile;
   if (!existsSync(path)) {

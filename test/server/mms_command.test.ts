@@ -136,6 +136,16 @@ t.test('default_workers_per_model is for the models of the start, too', async t 
   t.equal(await served.code, 0);
 });
 
+t.test('without a model store ALL is no model, and it starts', async t => {
+  writeFileSync(join(folder, 'all.properties'), [...addresses, 'load_models=ALL'].join('\n'));
+  const served = run(temporary(), ['--foreground', '--mms-config', 'all.properties']);
+  await served.says('Model server started.\n');
+  served.child.kill('SIGTERM');
+  await served.closed;
+  t.equal(await served.code, 0);
+  t.match(served.stderr(), /"level":"warn",.*"event":"no_models"/);
+});
+
 t.test('it is stopped while it fetches a model at its start', async t => {
   const silent = createServer().listen(0, '127.0.0.1');
   await once(silent, 'listening');
@@ -148,9 +158,11 @@ t.test('it is stopped while it fetches a model at its start', async t => {
   writeFileSync(join(folder, 'fetch.properties'), text);
   const asked = once(silent, 'request');
   const directory = temporary();
-  const { code, stderr } = run(directory, ['--foreground', '--mms-config', 'fetch.properties']);
+  const args = ['--foreground', '--mms-config', 'fetch.properties'];
+  const { code, closed, stderr } = run(directory, args);
   await asked;
   t.equal((await ended(directory, '--stop')).text, 'Model server stopped.\n');
+  await closed;
   t.equal(await code, 0);
   t.match(stderr(), /"event":"model_failed".*"code":"INFER_CLOSED"/);
 });

@@ -189,6 +189,8 @@ t.test('the file is that of MMS_CONFIG_FILE, of the flag, or config.properties h
   const chosen = explain(['--mms-config', one], { MMS_CONFIG_FILE: two });
   t.equal(chosen.config.maxRequestBytes, 2);
   t.equal(explain(['--mms-config', one]).config.maxRequestBytes, 1);
+  const empty = explain(['--mms-config', one], { MMS_CONFIG_FILE: '' });
+  t.equal(empty.config.maxRequestBytes, 1);
   t.equal(explain([]).config.maxRequestBytes, 6_553_500);
   const here = process.cwd();
   t.teardown(() => process.chdir(here));
@@ -310,6 +312,8 @@ const lines: readonly { readonly args: readonly string[]; readonly says: string 
   { args: ['--models'], says: '--models: expected a value after it, got null' },
   { args: ['--mms-config', '/no'], says: '--mms-config file not found: /no' },
   { args: ['--model-store', '/no'], says: '--model-store directory not found: /no' },
+  { args: ['constructor'], says: 'constructor: no such flag; known are --start, ' },
+  { args: ['--stop=no'], says: '--stop: expected no value, got "no"' },
   { args: ['--models', 'a=b.mar'], says: '--model-store is required to load model locally.' },
 ];
 
@@ -343,6 +347,12 @@ t.test('the explanation names each value, its source, and what had no effect', a
   t.match(text, `unsupported: keystore_pass (${path}:2): this version does not speak TLS\n`);
   t.match(text, `unknown: what (${path}:3): there is no such key\n`);
   t.notMatch(text, 'secret');
+});
+
+t.test('a pattern that is none is refused before anything is started', async t => {
+  const path = fileOf('allowed_urls=http://a/(');
+  const read = () => explain(['--mms-config', path]);
+  t.throws(read, { code: 'INFER_BAD_INPUT', message: /allowedUrls: .*"http:\/\/a\/\("/ });
 });
 
 t.test('the explanation shows no secrets of URLs', async t => {
