@@ -72,6 +72,10 @@ Result<void> JsonAnswer::checkSize(const Outputs& outputs, std::size_t& bytes) c
 
 Result<void> JsonAnswer::checkInstances(const Outputs& outputs) const {
   for (const Tensor& output : outputs) {
+    if (output.shape.empty()) {  // whatever the signature says, engines return what they like
+      return badInput("instances", "a model whose outputs have an entry for each row",
+                      "an output without an axis");
+    }
     if (output.shape[0] != outputs[0].shape[0]) {
       return badInput("instances", "a model whose outputs have the same number of rows",
                       quote(schema_->name));

@@ -140,6 +140,16 @@ const check::Add kUnfit("rows that do not fit their instances are refused", [] {
                "a reason");
 });
 
+const check::Add kNoAxis("instances whose outputs come without an axis are refused", [] {
+  const char* const reason =
+      "instances: expected a model whose outputs have an entry for each row, got an output without "
+      "an axis";
+  const Tensor scalar = test::floats({}, {5});
+  const Tensor rows = test::floats({2, 2}, {1, 2, 3, 4});
+  check::equal(answerOf(kTwoRows, {scalar, rows}), reason, "a reason for the first");
+  check::equal(answerOf(kTwoRows, {rows, scalar}), reason, "a reason for the second");
+});
+
 const check::Add kLarge("an answer over its limit is refused before it is written", [] {
   const auto schema = identity(ElementType::kFloat32, {-1});
   for (const std::size_t most : {std::size_t{35}, std::size_t{36}}) {
