@@ -19,7 +19,7 @@ using Outputs = std::vector<Tensor>;  // in the order of the signature
 
 // What a request has spent its time on.
 struct StageTimes {
-  TimeNs parse = 0;   // making tensors of bytes
+  TimeNs parse = 0;   // making tensors of bytes, with the wait for a thread that does
   TimeNs queue = 0;   // from acceptance to the start of its run
   TimeNs run = 0;     // of the engine, together with the requests beside it
   TimeNs format = 0;  // making bytes of tensors
@@ -35,7 +35,8 @@ class EncodedAnswer {
   // concerned.
   virtual Result<std::string> write(const Outputs& outputs) const = 0;
 
-  std::string text;  // as written, once the request has succeeded
+  bool written = false;  // write() was called, whatever came of it
+  std::string text;      // as written, once the request has succeeded
   StageTimes times;
   bool timed = false;  // its caller asked for the times
 };

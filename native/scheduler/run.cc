@@ -75,9 +75,13 @@ void run(Running& running, std::span<const std::unique_ptr<Request>> requests) {
   }
 }
 
-// The bytes of an answer, where its caller wants bytes.
+// The bytes of an answer, where its caller wants bytes and has none yet.
 void encode(Request& request, Metrics& metrics, const Clock& clock) {
+  if (!request.encoded || request.encoded->written || !request.result.ok()) {
+    return;
+  }
   EncodedAnswer& encoded = *request.encoded;
+  encoded.written = true;
   const TimeNs started = clock.now();
   try {
     Result<std::string> text = encoded.write(request.result.value());
@@ -120,14 +124,21 @@ TimeNs runBatch(ServedModel& model, Taken& batch, const Clock& clock) {
   }
   Running running{.model = model, .stop = batch.stop.get_token(), .clock = clock};
   run(running, batch.requests);
+  // Before finish(): while long answers are written, requests can still be cancelled.
+  for (const auto& request : batch.requests) {
+    if (running.stop.stop_requested()) {
+      break;  // mostly because nobody waits for them any more
+    }
+    if (!request->whole) {
+      encode(*request, model.metrics, clock);
+    }
+  }
   model.queue.finish(batch);
   for (const auto& request : batch.requests) {
     if (request->whole && request->result.ok()) {
       join(*request);
     }
-    if (request->encoded && request->result.ok()) {
-      encode(*request, model.metrics, clock);
-    }
+    encode(*request, model.metrics, clock);
   }
   answer(model, std::move(batch.requests));
   return running.used;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests whose caller wants bytes: written where the outputs are, once, and failing alone.
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +41,44 @@ class Digest final : public infer::EncodedAnswer {
 
  private:
   std::int64_t refused_;
+};
+
+// An answer whose writing lasts until the test opens the gate.
+class Gate {
+ public:
+  void pass() {
+    const std::lock_guard lock(mutex_);
+    begun_ = true;
+    changed_.notify_all();
+    changed_.wait(mutex_, [this] { return open_; });
+  }
+  void waitForBegin() {
+    const std::lock_guard lock(mutex_);
+    changed_.wait(mutex_, [this] { return begun_; });
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  bool begun_ = false;
+  bool open_ = false;
+};
+
+class Slow final : public infer::EncodedAnswer {
+ public:
+  explicit Slow(Gate& gate) : gate_(gate) {}
+  Result<std::string> write(const Outputs& /*outputs*/) const override {
+    gate_.pass();
+    return std::string("written");
+  }
+
+ private:
+  Gate& gate_;
 };
 
 std::unique_ptr<infer::Request> digested(const Rig& rig, std::uint64_t id,
@@ -103,6 +143,30 @@ const check::Add kTimes("an answer carries what its stages took", [] {
   check::equal(first.queue, 0, "waiting");
   check::equal(first.run, 5000, "running");
   check::equal(rig.inbox->times(2).queue, 4000, "waiting behind it");
+});
+
+const check::Add kCancelled("requests are cancelled while answers of their batch are written", [] {
+  Gate gate;
+  Rig rig;
+  const auto model = rig.load();
+  infer::Requests requests;
+  requests.push_back(test::makeRequest(rig.inbox, 1, {.rows = 1, .value = 1}));
+  requests.back()->encoded = std::make_unique<Slow>(gate);
+  requests.push_back(digested(rig, 2, {.rows = 1, .value = 2}));
+  rig.scheduler->submit(*model, std::move(requests));
+  gate.waitForBegin();
+  check::equal(model->queue.running(), std::size_t{2}, "requests that run");
+  rig.scheduler->cancel(*model, rig.inbox, {1, 2}, {ErrorCode::kCancelled, "gone", {}});
+  check::equal(rig.inbox->count(), std::size_t{2}, "answers while the first is written");
+  gate.open();
+  rig.submit(model, 3, 3);
+  rig.inbox->waitFor(3);
+  check::failed(rig.inbox->answer(1), ErrorCode::kCancelled, "gone");
+  check::failed(rig.inbox->answer(2), ErrorCode::kCancelled, "gone");
+  check::equal(rig.wrongAnswers(3, 3), std::string(), "the next one");
+  check::equal(rig.inbox->timesAnswered(1), std::size_t{1}, "answers to 1");
+  check::equal(model->metrics.formatTime().count(0), std::uint64_t{1},
+               "writings: what nobody waits for is not written");
 });
 
 const check::Add kRefusedEarly("a request that fails is not written", [] {
