@@ -40,7 +40,8 @@ class Turns {
   // is used up, which then waits for what is left of everybody else's.
   std::size_t next(std::span<const Contender> contenders);
 
-  // A run of that model took `time`.
+  // A run of that model took `time`: of a lane that computes itself its own CPU time, so that what
+  // a run waits for (page faults, files) is not charged; that fits CPU devices only.
   void charge(Share& share, TimeNs time);
 
   // Nothing waits: what somebody has overdrawn has cost nobody anything, and is forgiven.
