@@ -143,10 +143,9 @@ Napi::Array arraysOf(Napi::Env env, const Outputs& outputs) {
   return array;
 }
 
-Error tooLarge(const Tensor& output) {
+Error tooLarge(const std::string& what, std::size_t bytes) {
   return {ErrorCode::kEngineFailed,
-          "an output of shape " + shapeText(output.shape) + " has " +
-              std::to_string(output.bytes.size()) + " bytes, but an ArrayBuffer holds at most " +
+          what + " has " + std::to_string(bytes) + " bytes, but an ArrayBuffer holds at most " +
               std::to_string(kMaxOutputBytes) + ": ask for fewer rows",
           kTooLarge};
 }
@@ -198,7 +197,8 @@ Napi::Value toJs(Napi::Env env, const Result<Outputs>& result) {
   const Outputs& outputs = result.value();
   for (const Tensor& output : outputs) {
     if (output.bytes.size() > kMaxOutputBytes) {
-      return errorRecord(env, tooLarge(output));
+      return errorRecord(
+          env, tooLarge("an output of shape " + shapeText(output.shape), output.bytes.size()));
     }
   }
   try {
@@ -215,6 +215,9 @@ Napi::Value textToJs(Napi::Env env, std::string text) {
   if (text.size() <= kLongestString && codec::isAscii(text)) {
     checked(env, napi_create_string_latin1(env, text.data(), text.size(), &value));
     return {env, value};
+  }
+  if (text.size() > kMaxOutputBytes) {
+    return errorRecord(env, tooLarge("the JSON of the outputs", text.size()));
   }
   const auto owner = std::make_shared<std::string>(std::move(text));
   auto* const data = reinterpret_cast<std::byte*>(owner->data());
