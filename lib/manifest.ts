@@ -245,7 +245,7 @@ function labelsFromJson(text: string, label: string): string[] {
   const labels: string[] = [];
   for (const [index, value] of entries) {
     const name: unknown = Array.isArray(value) ? value.at(-1) : value;
-    if (!/^\d{1,7}$/.test(index) || typeof name !== 'string') throw badLabels(label);
+    if (!/^(0|[1-9]\d{0,6})$/.test(index) || typeof name !== 'string') throw badLabels(label);
     labels[Number(index)] = name;
   }
   if (entries.length === 0 || labels.length !== entries.length) throw badLabels(label);

@@ -233,7 +233,15 @@ const cases: readonly Bad[] = [
     code: invalid,
     says: '"postprocess.y.labels": expected 3 lines for float32 [-1, 3], got 2',
   },
-  ...['[]', '{', '{"0":"a","2":"b"}', '{"x":"a"}', '{"0":1}', '{}'].map(text => ({
+  ...[
+    '[]',
+    '{',
+    '{"0":"a","2":"b"}',
+    '{"0":"a","00":"b","2":"c"}',
+    '{"x":"a"}',
+    '{"0":1}',
+    '{}',
+  ].map(text => ({
     name: `labels ${text}`,
     files: { ...manifest({ postprocess: { y: { labels: 'l.json' } } }), 'l.json': text },
     code: invalid,
