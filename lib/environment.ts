@@ -250,15 +250,21 @@ function settle(
   if (typeof result === 'string' || result instanceof Uint8Array) {
     if (entry.kind === 'json')
       entry.resolve(answerOf(result, entry.timed ? times : undefined, 4 * index));
+    else entry.reject(ofWrongKind('bytes', 'tensors'));
   } else if (result === undefined) {
     entry.reject(new InferenceError('INFER_INTERNAL', 'the addon gave no result'));
   } else if (!('code' in result)) {
     if (entry.kind === 'tensors') entry.resolve(nameOutputs(entry.handle, result));
+    else entry.reject(ofWrongKind('tensors', 'bytes'));
   } else if (result.code === 'INFER_CANCELLED' && entry.signal?.aborted) {
     entry.reject({ ...result, cause: entry.signal.reason });
   } else {
     entry.reject(result);
   }
+}
+
+function ofWrongKind(got: string, expected: string): InferenceError {
+  return new InferenceError('INFER_INTERNAL', `the addon gave ${got}, expected ${expected}`);
 }
 
 /** @param at  where the four times of this answer begin. */

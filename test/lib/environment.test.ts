@@ -5,6 +5,7 @@ import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
+import { loadBinding } from '../../lib/binding.js';
 import type * as Library from '../../lib/index.js';
 import { loadModel } from '../../lib/index.js';
 import { failure, root } from '../helpers.js';
@@ -30,6 +31,31 @@ t.test('a second copy of the library shares the addon with the first', async t =
     t.equal(getEventListeners(signal, 'abort').length, 0, 'no listener stays');
   }
   await Promise.all(models.map(model => model.close()));
+});
+
+t.test('an answer of the wrong kind is a rejection', async t => {
+  interface Requests {
+    nextId(): number;
+    take(id: number): { readonly kind: string };
+    set(id: number, entry: object): void;
+  }
+  const model = await iris();
+  const shared = Object.getOwnPropertyDescriptor(
+    loadBinding(),
+    Symbol.for('inference-native.environment'),
+  )?.value as { readonly pending: Requests };
+  const body = Buffer.from('[[5.1,3.5,1.4,0.2]]');
+  for (const [call, other, says] of [
+    [() => model.predict({ features }), 'json', 'the addon gave tensors, expected bytes'],
+    [() => model.predictJson(body), 'tensors', 'the addon gave bytes, expected tensors'],
+  ] as const) {
+    const answer = call();
+    // The id of the call is the one before the next.
+    const id = shared.pending.nextId() - 1;
+    shared.pending.set(id, { ...shared.pending.take(id), kind: other });
+    t.match(await failure(answer), { code: 'INFER_INTERNAL', message: says });
+  }
+  await model.close();
 });
 
 t.test('a signal that throws keeps nobody else from their answer', async t => {
