@@ -163,8 +163,8 @@ function readJsonOptions({ forms, maxResponseBytes, timing }: JsonOptions) {
 }
 
 function bitsOf(forms: unknown): number {
-  const expected = `option "forms": expected an array of ${jsonForms.map(quote).join(', ')}`;
-  if (!Array.isArray(forms)) throw badOption(expected, forms);
+  const expected = `option "forms": expected an array of one or more of ${jsonForms.map(quote).join(', ')}`;
+  if (!Array.isArray(forms) || forms.length === 0) throw badOption(expected, forms);
   return forms.reduce((bits: number, form) => {
     const index = jsonForms.indexOf(form);
     if (index < 0) throw badOption(expected, form);

@@ -160,7 +160,12 @@ const wrong: readonly {
   {
     name: 'an unknown form',
     call: [rowsOf(1), { forms: ['v1'] }],
-    says: /^option "forms": expected an array of "v2", .*, got "v1"$/,
+    says: /^option "forms": expected an array of one or more of "v2", .*, got "v1"$/,
+  },
+  {
+    name: 'no form at all',
+    call: [rowsOf(1), { forms: [] }],
+    says: /^option "forms": expected an array of one or more of .*, got Array of 0$/,
   },
   {
     name: 'forms that are no array',
