@@ -39,7 +39,7 @@ export interface JsonAnswer {
 
 /** Where the time of one request went, in microseconds. */
 export interface JsonTiming {
-  /** Making tensors of the body. */
+  /** From the call until the body was tensors; for a large one with the wait for a thread that reads it. */
   readonly parseUs: number;
   /** From acceptance to the start of the run. */
   readonly queueUs: number;

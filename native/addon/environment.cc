@@ -5,6 +5,7 @@
 #include <napi.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -74,6 +75,22 @@ std::shared_ptr<Loader> processReaders(const CpuBudget& budget) {
     shared = readers;
   }
   return readers;
+}
+
+// How many rows a body has is not known before it has been read; it has one at least.
+Load unreadOf(const ServedModel& model) {
+  const std::size_t requests = model.unread.load(std::memory_order_relaxed);
+  return {.requests = requests,
+          .rows = static_cast<std::int64_t>(requests),
+          .bytes = model.unreadBytes.load(std::memory_order_relaxed)};
+}
+
+// thread: reader.
+Result<std::unique_ptr<Request>> readBody(const LargeBody& body) {
+  if (steadyClock().now() >= body.call.deadline) {
+    return Error{ErrorCode::kDeadline, "the deadline passed before the body was read", {}};
+  }
+  return readJsonRequest(*body.model, body.schema, body.bytes, body.call);
 }
 
 }  // namespace
@@ -150,21 +167,17 @@ void Environment::requireRoom(Napi::Env env, ModelWrap* model) {
 }
 
 std::optional<Error> Environment::refusal(ServedModel& model) {
-  const Limits& limits = model.queue.limits();
   Load load = model.queue.waiting();
   load += stagedLoad_;
-  load += readingOf(model);
-  if (!isFull(load, limits)) {
+  load += unreadOf(model);
+  if (!isFull(load, model.queue.limits())) {
     return {};  // counting what is staged for other models too only hands over a little earlier
   }
   handOver(Scheduler::Where::kLane);
-  load = model.queue.waiting();
-  load += readingOf(model);
-  if (!isFull(load, limits)) {
-    return {};
+  std::optional<Error> full = model.queue.full(unreadOf(model));
+  if (full) {
+    model.metrics.failed(full->code);
   }
-  Error full = model.queue.full();
-  model.metrics.failed(full.code);
   return full;
 }
 
@@ -240,34 +253,37 @@ void Environment::handOver(Scheduler::Where where) {
   }
 }
 
-void Environment::readLater(LargeBody body) {
+void Environment::readLater(const std::shared_ptr<LargeBody>& body) {
   if (!readers_) {
     readers_ = processReaders(scheduler().budget());
   }
-  const std::uint64_t id = body.call.id;
-  // Shared only because std::function copies what it holds.
-  const auto shared = std::make_shared<LargeBody>(std::move(body));
-  Loader::Job job = [shared, completion = completion_] {
-    const auto read = std::make_shared<Result<std::unique_ptr<Request>>>(
-        readJsonRequest(*shared->model, shared->schema, shared->bytes, shared->call));
-    completion->post([id = shared->call.id, model = shared->model, read](Napi::Env js) {
-      of(js).finishReading(js, id, model, std::move(*read));
+  Loader::Job job = [body, completion = completion_] {
+    if (body->taken.exchange(true)) {
+      return;
+    }
+    const auto read = std::make_shared<Result<std::unique_ptr<Request>>>(readBody(*body));
+    body->drop();
+    completion->post([id = body->call.id, read](Napi::Env js) {
+      of(js).finishReading(js, id, std::move(*read));
     });
   };
   completion_->expect(1);
-  reading_.emplace(id, Reading{shared->model.get(), shared->bytes.size()});
+  body->model->unread.fetch_add(1, std::memory_order_relaxed);
+  body->model->unreadBytes.fetch_add(body->bytes.size(), std::memory_order_relaxed);
+  reading_.emplace(body->call.id, Reading{body, body->model, body->bytes.size()});
   if (!readers_->run(job).ok()) {
     job();  // no thread for it: then here
   }
 }
 
 void Environment::finishReading(Napi::Env env, std::uint64_t id,
-                                const std::shared_ptr<ServedModel>& model,
                                 Result<std::unique_ptr<Request>> read) {
-  if (reading_.erase(id) == 0) {
+  const std::shared_ptr<ServedModel> model = leaveReading(id);
+  if (!model) {
     return;  // cancelled, and answered
   }
   if (!read.ok()) {
+    model->metrics.failed(read.error().code);
     std::vector<Reply> replies;
     replies.push_back({.id = id, .result = std::move(read).error(), .encoded = nullptr});
     completion(env)->deliver(std::move(replies));
@@ -285,7 +301,8 @@ void Environment::cancelReading(std::span<const std::uint64_t> ids, const Error&
     if (reading_.empty()) {
       break;
     }
-    if (reading_.erase(id) > 0) {
+    if (const std::shared_ptr<ServedModel> model = leaveReading(id)) {
+      model->metrics.failed(error.code);
       replies.push_back({.id = id, .result = error, .encoded = nullptr});
     }
   }
@@ -294,21 +311,28 @@ void Environment::cancelReading(std::span<const std::uint64_t> ids, const Error&
   }
 }
 
-Load Environment::readingOf(const ServedModel& model) const {
-  Load load;
-  for (const auto& [id, reading] : reading_) {
-    if (reading.model == &model) {
-      load += {.requests = 1, .rows = 1, .bytes = reading.bytes};
-    }
+std::shared_ptr<ServedModel> Environment::leaveReading(std::uint64_t id) {
+  auto left = reading_.extract(id);
+  if (left.empty()) {
+    return nullptr;
   }
-  return load;
+  const auto& [body, model, bytes] = left.mapped();
+  if (!body->taken.exchange(true)) {
+    body->drop();
+  }
+  model->unread.fetch_sub(1, std::memory_order_relaxed);
+  model->unreadBytes.fetch_sub(bytes, std::memory_order_relaxed);
+  return model;
 }
 
 void Environment::onEnd(void* self) {
   auto& environment = *static_cast<Environment*>(self);
   environment.staged_.clear();
   environment.requests_.drop();
-  environment.reading_.clear();
+  while (!environment.reading_.empty()) {
+    environment.leaveReading(environment.reading_.begin()->first)
+        ->metrics.failed(ErrorCode::kCancelled);
+  }
   environment.ended_ = true;
   if (environment.completion_) {
     environment.completion_->close();

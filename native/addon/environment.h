@@ -6,6 +6,7 @@
 
 #include <napi.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -30,12 +31,21 @@ namespace infer::addon {
 
 class ModelWrap;
 
-// A JSON body that is too large to be read on the JS thread. The bytes are a copy.
+// A JSON body that is too large to be read on the JS thread. The bytes are a copy. Shared by the
+// environment, which may give it up, and by the job of a reader: model and bytes belong to whoever
+// sets `taken` first.
 struct LargeBody {
   std::shared_ptr<ServedModel> model;
   std::shared_ptr<const codec::Schema> schema;
   std::string bytes;
   JsonCall call;
+  std::atomic<bool> taken{false};  // sequentially consistent
+
+  // For whoever has taken it: frees what it holds.
+  void drop() {
+    model.reset();
+    bytes = std::string();
+  }
 };
 
 class Environment {
@@ -76,7 +86,7 @@ class Environment {
   void flush(Scheduler::Where where = Scheduler::Where::kLane);
 
   // Reads a body on another thread and then submits the request, or answers it with what was wrong.
-  void readLater(LargeBody body);
+  void readLater(const std::shared_ptr<LargeBody>& body);
   // Answers those of `ids` whose bodies are being read.
   void cancelReading(std::span<const std::uint64_t> ids, const Error& error);
 
@@ -95,8 +105,10 @@ class Environment {
     Napi::FunctionReference resolve;
     Napi::FunctionReference reject;
   };
+  // Between readLater() and the end of reading, or until nobody waits for it any more.
   struct Reading {
-    const ServedModel* model;
+    std::shared_ptr<LargeBody> body;
+    std::shared_ptr<ServedModel> model;
     std::size_t bytes;
   };
   // The error of a queue that would not take one more request; counted.
@@ -104,9 +116,9 @@ class Environment {
   void stageFlat();
   Result<std::unique_ptr<Request>> readFlat(const FlatRequest& record, ModelWrap* model);
   void handOver(Scheduler::Where where);
-  void finishReading(Napi::Env env, std::uint64_t id, const std::shared_ptr<ServedModel>& model,
-                     Result<std::unique_ptr<Request>> read);
-  Load readingOf(const ServedModel& model) const;
+  void finishReading(Napi::Env env, std::uint64_t id, Result<std::unique_ptr<Request>> read);
+  // Its model, or null when it is not being read. A body that no reader has begun with is freed.
+  std::shared_ptr<ServedModel> leaveReading(std::uint64_t id);
   static void keepSettlers(const Napi::CallbackInfo& info);
   Settlers take(std::uint64_t id);
   static void onEnd(void* self);

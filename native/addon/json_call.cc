@@ -45,25 +45,26 @@ std::shared_ptr<const codec::Schema> toSchema(const ServedModel& model,
   return schema;
 }
 
-Result<std::string_view> bytesOf(const Napi::Value& value) {
+Result<BodyBytes> bytesOf(const Napi::Value& value) {
   if (!value.IsTypedArray()) {
     return Error{ErrorCode::kBadInput, "body: expected a Uint8Array", {}};
   }
   napi_typedarray_type type{};
   std::size_t length = 0;
   void* data = nullptr;
-  napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr);
+  napi_value buffer = nullptr;
+  napi_get_typedarray_info(value.Env(), value, &type, &length, &data, &buffer, nullptr);
   if (type != napi_uint8_array) {
     return Error{ErrorCode::kBadInput, "body: expected a Uint8Array", {}};
   }
-  return std::string_view(static_cast<const char*>(data), length);
+  bool isOwn = false;
+  napi_is_arraybuffer(value.Env(), buffer, &isOwn);
+  return BodyBytes{.bytes = {static_cast<const char*>(data), length}, .isShared = !isOwn};
 }
 
 Result<std::unique_ptr<Request>> readJsonRequest(const ServedModel& model,
                                                  const std::shared_ptr<const codec::Schema>& schema,
                                                  std::string_view body, const JsonCall& call) {
-  const SteadyClock clock;
-  const TimeNs started = clock.now();
   try {
     auto read = codec::readJson(body, schema, call.options);
     if (!read.ok()) {
@@ -80,7 +81,7 @@ Result<std::unique_ptr<Request>> readJsonRequest(const ServedModel& model,
       }
     }
     request->encoded->timed = call.timed;
-    request->encoded->times.parse = clock.now() - started;
+    request->encoded->times.parse = SteadyClock().now() - call.arrived;
     return request;
   } catch (const std::exception& failure) {  // std::bad_alloc
     return Error{

@@ -26,6 +26,7 @@ inline constexpr std::size_t kMostReadHere = 65'536;
 // What a call of submitJson() says beside the body.
 struct JsonCall {
   std::uint64_t id = 0;
+  TimeNs arrived = 0;
   TimeNs deadline = kNever;
   bool timed = false;
   codec::JsonOptions options;
@@ -36,7 +37,11 @@ std::shared_ptr<const codec::Schema> toSchema(const ServedModel& model,
                                               const Napi::Object& description);
 
 // The bytes of a Uint8Array, valid until JS runs again.
-Result<std::string_view> bytesOf(const Napi::Value& value);
+struct BodyBytes {
+  std::string_view bytes;
+  bool isShared = false;  // of a SharedArrayBuffer: other threads may write to them meanwhile
+};
+Result<BodyBytes> bytesOf(const Napi::Value& value);
 
 // The request but for its channel; nothing of `body` is kept. thread: any.
 Result<std::unique_ptr<Request>> readJsonRequest(const ServedModel& model,

@@ -154,9 +154,10 @@ Napi::Value ModelWrap::submitJson(const Napi::CallbackInfo& info) {
   return atEntry(env, [&]() -> Napi::Value {
     requireOpen(env);
     environment_->requireRoom(env, this);
-    const std::string_view body = orThrow(env, bytesOf(info[1]));
+    const auto [body, isShared] = orThrow(env, bytesOf(info[1]));
     const JsonCall call{
         .id = static_cast<std::uint64_t>(info[0].As<Napi::Number>().Int64Value()),
+        .arrived = SteadyClock().now(),
         .deadline = deadlineOf(info[2]),
         .timed = info[5].As<Napi::Boolean>().Value(),
         .options = {.forms = info[4].As<Napi::Number>().Uint32Value(),
@@ -164,10 +165,21 @@ Napi::Value ModelWrap::submitJson(const Napi::CallbackInfo& info) {
                         static_cast<std::size_t>(info[3].As<Napi::Number>().Int64Value())},
     };
     if (body.size() > kMostReadHere) {
-      environment_->readLater({handle_.model(), schema_, std::string(body), call});
+      const auto large = std::make_shared<LargeBody>();
+      large->model = handle_.model();
+      large->schema = schema_;
+      large->bytes = body;
+      large->call = call;
+      environment_->readLater(large);
       return env.Undefined();
     }
-    auto request = orThrow(env, readJsonRequest(*handle_, schema_, body, call));
+    // The reader goes over the text more than once and relies on what it has seen.
+    const std::string copy(isShared ? body : std::string_view());
+    auto read = readJsonRequest(*handle_, schema_, isShared ? std::string_view(copy) : body, call);
+    if (!read.ok()) {
+      handle_->metrics.failed(read.error().code);
+    }
+    auto request = orThrow(env, std::move(read));
     request->channel = environment_->completion(env);
     environment_->stage(this, std::move(request));
     return env.Undefined();

@@ -70,9 +70,14 @@ std::optional<Error> Queue::refuse(const Request& request, TimeNs now, const Run
                  request.deadline == kNever ? kNever : request.deadline - now);
 }
 
-Error Queue::full() {
+std::optional<Error> Queue::full(const Load& beside) {
   const std::lock_guard lock(mutex_);
-  return fullQueue(load_, limits_, {.cost = {}, .perRow = drain_.perRow()});
+  Load all = load_;
+  all += beside;
+  if (!isFull(all, limits_)) {
+    return std::nullopt;
+  }
+  return fullQueue(all, limits_, {.cost = {}, .perRow = drain_.perRow()});
 }
 
 Queue::TakeResult Queue::take(Taken& batch, TimeNs now, std::optional<Measured> measured) {

@@ -83,8 +83,9 @@ class Queue {
   TimeNs due() const { return due_.load(std::memory_order_relaxed); }
   const Limits& limits() const { return limits_; }
 
-  // What is told to somebody who need not even try while isFull(waiting(), limits()).
-  Error full();
+  // Why nobody need even try, while isFull() of what waits and of `beside`, which is not in the
+  // queue yet.
+  std::optional<Error> full(const Load& beside);
 
  private:
   std::optional<Error> refuse(const Request& request, TimeNs now, const RunCost& cost) const;

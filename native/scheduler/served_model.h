@@ -48,8 +48,12 @@ struct ServedModel {
   Metrics metrics;
   RunEstimate estimate;
   std::atomic<TimeNs> hereFrom{0};  // relaxed; before, no run on a caller's thread
-  Padding padding;                  // set once, before the first request
-  LaneSet lanes;                    // set before the first request and by Scheduler::scale()
+  // Requests whose bodies are still to be read, in all environments; relaxed: a bound on memory
+  // that may be off by what comes at the same moment.
+  std::atomic<std::size_t> unread{0};
+  std::atomic<std::size_t> unreadBytes{0};
+  Padding padding;  // set once, before the first request
+  LaneSet lanes;    // set before the first request and by Scheduler::scale()
 };
 
 // Wakes one of its lanes, if one sleeps; those that do not will look for work by themselves.

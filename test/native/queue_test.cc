@@ -81,6 +81,24 @@ const check::Add kPartly("what does not fit is handed back in its order", [] {
   check::equal(filled.queue.depth(), std::size_t{6}, "requests that wait");
 });
 
+const check::Add kBeside("a queue is full with what is about to join it", [] {
+  infer::Limits limits = kLimits;
+  limits.maxQueueBytes = 100;
+  Filled filled(0, limits);
+  check::that(!filled.queue.full({}), "room while nothing is there");
+  check::that(!filled.queue.full({.requests = 1, .rows = 1, .bytes = 99}), "room for a byte");
+  const auto full = filled.queue.full({.requests = 2, .rows = 2, .bytes = 100});
+  check::that(full.has_value(), "full by what is beside it");
+  check::equal(full ? full->message : "",
+               "the queue is full: 2 requests of 2 rows and 100 bytes wait, expected at most 100 "
+               "bytes (batching.maxQueueBytes)",
+               "a reason");
+  accept(filled.queue, some(filled.inbox, {1}));
+  const std::size_t bytes = filled.queue.waiting().bytes;
+  check::that(filled.queue.full({.requests = 1, .rows = 1, .bytes = 100 - bytes}).has_value(),
+              "together");
+});
+
 const check::Add kOwnReason("each request is refused for a reason of its own", [] {
   Filled filled(0, {.batchable = true, .maxBatch = 1, .maxQueue = 9, .maxQueueRows = 3});
   const infer::RunCost cost{.known = true, .steady = true, .base = 0, .perRow = 10};
