@@ -17,6 +17,7 @@ const longestMs = 60_000 + 1000 * Number(stressSeconds);
 
 const programs = [
   { name: 'workers ended at work' },
+  { name: 'workers ended while bodies are read' },
   { name: 'workers ended during their loads' },
   { name: 'workers alone with the addon' },
   { name: 'everything at once', more: stressSeconds },
@@ -27,6 +28,7 @@ const programs = [
   { name: 'a handle that is collected' },
   { name: 'a handle that is collected while it works' },
   { name: 'process.exit with work in flight', leaks: false },
+  { name: 'process.exit while bodies are read', leaks: false },
   { name: 'process.exit during a load', leaks: false },
   { name: 'process.exit with busy workers', leaks: false },
   { name: 'process.exit in a worker', leaks: false },

@@ -20,6 +20,7 @@ const endings: readonly Ending[] = [
   { program: 'ended with a load pending', prints: /^spin_batch\n$/ },
   { program: 'process.exit with work in flight', prints: /^joined\n$/ },
   { program: 'process.exit with a run that cannot be stopped', prints: /^leaving\n$/, code: 3 },
+  { program: 'process.exit while bodies are read', prints: /^leaving\n$/ },
   { program: 'process.exit during a load', prints: /^$/ },
   { program: 'process.exit with busy workers', prints: /^leaving\n$/ },
   { program: 'process.exit in a worker', prints: /^worker: 0\n$/ },

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { loadModel, type Model } from '../../lib/index.js';
 import { fixture, until } from '../helpers.js';
-import { isRow, spinRow } from './spin.js';
+import { isRow, spinBody, spinRow } from './spin.js';
 import { startWorker, stressWorkers, terminateWorkers } from './threads.js';
 
 const spin = () => loadModel(fixture('spin_batch.onnx'));
@@ -104,6 +104,13 @@ const programs: { readonly [name: string]: () => Promise<void> } = {
     console.log('leaving');
     process.exit(3);
   },
+  'process.exit while bodies are read': async () => {
+    const model = await spin();
+    const body = spinBody(spinRow(2), true);
+    for (let i = 0; i < 64; i++) void model.predictJson(body);
+    console.log('leaving');
+    process.exit(0);
+  },
   'process.exit during a load': async () => {
     void spin();
     await new Promise(resolve => setTimeout(resolve, 0));
@@ -131,6 +138,11 @@ const programs: { readonly [name: string]: () => Promise<void> } = {
   },
   'workers ended during their loads': async () => {
     const { shared } = await terminateWorkers('load', Number(process.argv[3] ?? 10));
+    await shared.close();
+    console.log('done');
+  },
+  'workers ended while bodies are read': async () => {
+    const { shared } = await terminateWorkers('read', Number(process.argv[3] ?? 20));
     await shared.close();
     console.log('done');
   },

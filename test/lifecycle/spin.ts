@@ -15,6 +15,11 @@ export function spinRow(trips: number, mark = 1): Float32Array {
   return row;
 }
 
+/** The same row as a JSON body of predictJson(): with `large`, of more bytes than are read on a JS thread. */
+export function spinBody(row: Float32Array, large: boolean): Buffer {
+  return Buffer.from(`${' '.repeat(large ? 70_000 : 0)}[[${row.join()}]]`);
+}
+
 /** Whether `data` is exactly `row`. */
 export function isRow(data: ArrayLike<unknown> | undefined, row: Float32Array): boolean {
   return data?.length === row.length && row.every((value, index) => data[index] === value);

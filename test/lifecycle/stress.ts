@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One environment that loads, predicts, aborts, scales and closes at random, and checks every answer.
-import { loadModel, type Model } from '../../lib/index.js';
+import { type JsonAnswer, loadModel, type Model } from '../../lib/index.js';
 import { fixture } from '../helpers.js';
-import { isRow, spinRow } from './spin.js';
+import { isRow, spinBody, spinRow } from './spin.js';
 
 /** What may go wrong while others close, scale and fill the queue. */
 const expected = ['INFER_CANCELLED', 'INFER_DEADLINE', 'INFER_QUEUE_FULL', 'INFER_CLOSED'];
@@ -18,6 +18,11 @@ function randomFrom(seed: number): (limit: number) => number {
     state ^= state << 5;
     return (state >>> 0) % limit;
   };
+}
+
+/** The only row of an answer in JSON. */
+function rowOf({ body }: JsonAnswer): number[] {
+  return JSON.parse(typeof body === 'string' ? body : body.toString())[0];
 }
 
 /** What happened. */
@@ -52,13 +57,13 @@ export async function doEverything(seed: number, seconds: number): Promise<Tally
     const row = spinRow(2 * below(200), below(1000));
     const controller = new AbortController();
     const { signal } = controller;
-    const call = model.predict(
-      { x: row },
-      below(4) === 0 ? { signal, timeoutMs: 1 + below(20) } : {},
-    );
+    const options = below(4) === 0 ? { signal, timeoutMs: 1 + below(20) } : {};
+    const call =
+      below(3) === 0
+        ? model.predictJson(spinBody(row, below(2) === 0), options).then(rowOf)
+        : model.predict({ x: row }, options).then(({ y }) => y?.data);
     if (below(8) === 0) setImmediate(() => controller.abort());
-    const { y } = await call;
-    if (!isRow(y?.data, row)) throw new Error(`a wrong answer to row ${row[0]}, ${row[1]}`);
+    if (!isRow(await call, row)) throw new Error(`a wrong answer to row ${row[0]}, ${row[1]}`);
     tally.answered++;
   };
   const load = async () => {

@@ -6,11 +6,15 @@ import { loadModel, type Model } from '../../lib/index.js';
 import { fixture } from '../helpers.js';
 import { isRow, spinRow } from './spin.js';
 import type { Tally } from './stress.js';
-import type { Task } from './worker.js';
+import type { Held, Task } from './worker.js';
 
 /** Starts a worker on one task of worker.ts. */
 export function startWorker(name: Task['name'], mark = 0, seconds = 0): Worker {
-  const task: Task = { name, mark, seconds };
+  return startTask({ name, mark, seconds });
+}
+
+/** Starts a worker on any task. */
+export function startTask(task: Task | Held): Worker {
   return new Worker(new URL('./worker.js', import.meta.url), {
     workerData: task,
     execArgv: [], // without the hooks of a test runner, which slow its start down a lot
@@ -63,7 +67,7 @@ function keepPredicting(models: readonly Model[]): () => Promise<number> {
  * @throws   when one was wrong or failed.
  */
 export async function terminateWorkers(
-  task: 'flood' | 'load',
+  task: 'flood' | 'load' | 'read',
   times: number,
 ): Promise<{ predictions: number; shared: Model }> {
   const shared = await loadModel(fixture('spin_batch.onnx'));

@@ -3,7 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadModel } from '../../lib/index.js';
 import { fixture } from '../helpers.js';
-import { isRow, spinRow } from './spin.js';
+import { isRow, spinBody, spinRow } from './spin.js';
 import { doEverything } from './stress.js';
 
 const rowsPerSharer = 40;
@@ -24,6 +24,25 @@ async function flood(): Promise<void> {
   const replies = Array.from({ length: 64 }, () => model.predict({ x: spinRow(20_000) }));
   setImmediate(tell, 'busy'); // by then they are in the queue
   await Promise.all(replies);
+}
+
+/** Has many large bodies read; the parent is to end this thread before they are. */
+async function read(): Promise<void> {
+  const model = await loadModel(fixture('spin_batch.onnx'));
+  const body = spinBody(spinRow(100), true);
+  const replies = Array.from({ length: 64 }, () => model.predictJson(body));
+  tell('busy');
+  await Promise.all(replies);
+}
+
+/** Has one large body read, and does not come to take what was read of it before the parent lets it. */
+async function hold(gate: Int32Array): Promise<void> {
+  const model = await loadModel(fixture('spin_batch.onnx'), { batching: { maxQueueBytes: 1000 } });
+  const answer = model.predictJson(spinBody(spinRow(2), true));
+  tell('held');
+  Atomics.wait(gate, 0, 0);
+  await answer;
+  await model.close();
 }
 
 /** Asks many rows of its own of a model that others use too, and reports whether each came back to it. */
@@ -67,7 +86,7 @@ async function stress(seed: number, seconds = 1): Promise<void> {
   tell(await doEverything(seed, seconds));
 }
 
-const tasks = { flood, share, load, exit, fail, stress };
+const tasks = { flood, read, share, load, exit, fail, stress };
 
 /** What a worker of these tests is given. */
 export interface Task {
@@ -76,9 +95,15 @@ export interface Task {
   readonly seconds?: number;
 }
 
+/** The other task: see hold(). */
+export interface Held {
+  readonly gate: Int32Array;
+}
+
 export { rowsPerSharer };
 
 if (parentPort !== null) {
-  const { name, mark, seconds } = workerData as Task;
-  await tasks[name](mark, seconds);
+  const given = workerData as Task | Held;
+  if ('gate' in given) await hold(given.gate);
+  else await tasks[given.name](given.mark, given.seconds);
 }

@@ -3,8 +3,9 @@
 import { once } from 'node:events';
 import t from 'tap';
 import { loadModel } from '../../lib/index.js';
-import { fixture, until } from '../helpers.js';
-import { startWorker, terminateWorkers } from './threads.js';
+import { failure, fixture, until } from '../helpers.js';
+import { spinRow } from './spin.js';
+import { startTask, startWorker, terminateWorkers } from './threads.js';
 import { rowsPerSharer } from './worker.js';
 
 t.setTimeout(180_000); // a busy machine may take long to start so many threads
@@ -28,6 +29,30 @@ t.test('10 workers ended during their loads disturb nobody', async t => {
   const again = await loadModel(fixture('spin_batch.onnx'));
   t.equal(again.stats().requests, 0, 'the workers gave their shares back: this is a new model');
   await again.close();
+});
+
+t.test('20 workers ended while bodies of theirs are read disturb nobody', async t => {
+  const { predictions, shared } = await terminateWorkers('read', 20);
+  t.ok(predictions >= 20, 'this thread was answered meanwhile');
+  await until(() => shared.stats().inFlight === 0);
+  t.equal(shared.stats().queueDepth, 0);
+  await shared.close();
+  const again = await loadModel(fixture('spin_batch.onnx'));
+  t.equal(again.stats().requests, 0, 'the workers gave their shares back: this is a new model');
+  await again.close();
+});
+
+t.test('what a worker has read counts for all that share the model', async t => {
+  const model = await loadModel(fixture('spin_batch.onnx'), { batching: { maxQueueBytes: 1000 } });
+  const gate = new Int32Array(new SharedArrayBuffer(4));
+  const worker = startTask({ gate });
+  await once(worker, 'message');
+  t.equal((await failure(model.predict({ x: spinRow(2) }))).code, 'INFER_QUEUE_FULL');
+  Atomics.store(gate, 0, 1);
+  Atomics.notify(gate, 0);
+  t.same(await once(worker, 'exit'), [0]);
+  await t.resolves(model.predict({ x: spinRow(2) }), 'room once it is answered');
+  await model.close();
 });
 
 t.test('workers that load the same file share one model and get their own answers', async t => {
