@@ -212,6 +212,7 @@ function finishAll(shared: Environment, finished: Finished): void {
   readAnswers(answers, id =>
     finish(shared, id, entry => {
       if (entry.kind === 'tensors') entry.resolve(readOutputs(entry.handle, answers));
+      else entry.reject(ofWrongKind('tensors', 'bytes'));
     }),
   );
   for (let index = 0; index < finished.ids.length; index++) {

@@ -67,8 +67,10 @@ export const errorTable = [
   },
   {
     code: 'INFER_INTERNAL',
-    meaning: 'This package broke one of its own rules.',
-    remedy: 'Report it with the message. Other requests and models are not affected.',
+    meaning:
+      'This package broke one of its own rules, or, with a detail, the server found no storage.',
+    remedy:
+      'Report it with the message, or see the detail. Other requests and models are not affected.',
   },
 ] as const;
 

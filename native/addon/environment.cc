@@ -29,7 +29,6 @@
 #include "native/base/request.h"
 #include "native/scheduler/admission.h"
 #include "native/scheduler/loader.h"
-#include "native/scheduler/policy.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/scheduler.h"
 #include "native/scheduler/served_model.h"
