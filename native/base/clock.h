@@ -3,9 +3,10 @@
 // what time it is. Threads: any.
 #pragma once
 
+#include <time.h>  // NOLINT(modernize-deprecated-headers): clock_gettime is of POSIX, not of <ctime>
+
 #include <chrono>
 #include <cstdint>
-#include <ctime>
 #include <limits>
 
 namespace infer {
@@ -31,7 +32,8 @@ class SteadyClock final : public Clock {
   }
   TimeNs threadTime() const override {
     timespec time{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    // <time.h> takes the name from a header of its own.
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);  // NOLINT(misc-include-cleaner)
     return TimeNs{time.tv_sec} * 1000 * kMillisecond + time.tv_nsec;
   }
 };
