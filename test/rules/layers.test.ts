@@ -13,7 +13,7 @@ interface Arrow {
 }
 
 const standard = '<[a-z_0-9]+>'; // C++ standard headers have no .h
-const system = '<(pthread|sched|dlfcn|unistd|fcntl|link)\\.h>|<sys/[a-z]+\\.h>';
+const system = '<(pthread|sched|dlfcn|unistd|fcntl|link|time)\\.h>|<sys/[a-z]+\\.h>';
 const modules = 'node:.*|[^/.]+(\\.js)?|@[^/]+/[^/]+'; // of Node, and packages
 
 // The first row that matches a file is the one that counts.
