@@ -41,10 +41,14 @@ namespace {
 // much (bench/scenarios, "predict() one at a time").
 constexpr TimeNs kMicroRun = 20'000;
 
-// One that took this long was no micro run, whatever was expected: the next one comes only after
-// the pause.
+// A request alone has nobody behind it whom its run could keep waiting, and pays for the lane's
+// core to wake up too.
+constexpr TimeNs kLoneRun = 50'000;
+
+// A run that takes this long was no micro run, whatever was expected. The next one comes only after
+// a multiple of its time: so much of the caller's time such runs may take at most.
 constexpr TimeNs kSlowHere = 10 * kMicroRun;
-constexpr TimeNs kPauseHere = 1000 * kMillisecond;
+constexpr TimeNs kPauseFactor = 10;
 
 // Files of this size take long enough to load that others should not wait for them.
 constexpr std::uintmax_t kBigFile = std::uintmax_t{32} * 1024 * 1024;
@@ -189,7 +193,9 @@ void Scheduler::submit(ServedModel& model, Requests requests, Where where) {
   model.queue.submit(requests, clock_.now(), model.estimate.cost());
   const std::size_t taken = offered - requests.size();
   model.metrics.accepted(taken);
-  if (taken > 0 && !(where == Where::kHere && runHere(model))) {
+  const bool isAlone = taken == 1 && model.queue.depth() == 1;
+  const TimeNs budget = isAlone ? kLoneRun : kMicroRun;
+  if (taken > 0 && !(where == Where::kHere && runHere(model, budget))) {
     wakeOne(model);
   }
   answer(model, std::move(requests));
@@ -197,7 +203,7 @@ void Scheduler::submit(ServedModel& model, Requests requests, Where where) {
 
 // Only for models whose cost no data can change: the caller's thread is an event loop. True when
 // nothing is left for a lane.
-bool Scheduler::runHere(ServedModel& model) {
+bool Scheduler::runHere(ServedModel& model, TimeNs budget) {
   const TimeNs started = clock_.now();
   const RunCost cost = model.estimate.cost();
   if (!cost.steady || started < model.hereFrom.load(std::memory_order_relaxed)) {
@@ -205,13 +211,13 @@ bool Scheduler::runHere(ServedModel& model) {
   }
   Taken batch;
   Queue::TakeResult taken =
-      model.queue.take(batch, started, Measured{.cost = cost, .budget = kMicroRun});
+      model.queue.take(batch, started, Measured{.cost = cost, .budget = budget});
   fail(model, std::move(taken.expired), lateInQueue());
   if (!batch.requests.empty()) {
     runBatch(model, batch, clock_);
     const TimeNs now = clock_.now();
     if (now - started > kSlowHere) {
-      model.hereFrom.store(now + kPauseHere, std::memory_order_relaxed);
+      model.hereFrom.store(now + kPauseFactor * (now - started), std::memory_order_relaxed);
     }
   }
   return model.queue.depth() == 0;

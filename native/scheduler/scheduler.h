@@ -134,7 +134,7 @@ class Scheduler {
   void join(const LoadSpec& spec, const Loaded& done);
   Result<std::shared_ptr<ServedModel>> loadSafely(const LoadSpec& spec, Engine& engine);
 
-  bool runHere(ServedModel& model);
+  bool runHere(ServedModel& model, TimeNs budget);
   Result<std::shared_ptr<ServedModel>> loadNow(const LoadSpec& spec, Engine& engine);
   void finishLoad(const std::string& key, Result<std::shared_ptr<ServedModel>> result);
   Result<void> scaleNow(const std::shared_ptr<ServedModel>& model, const Placement& placement);

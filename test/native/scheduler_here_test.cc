@@ -50,9 +50,11 @@ void learn(Rig& rig, const infer::ModelHandle& model, float value, std::uint64_t
 }
 
 void submitHere(Rig& rig, const infer::ModelHandle& model, std::int64_t rows,
-                Scheduler::Where where = Scheduler::Where::kHere) {
+                Scheduler::Where where = Scheduler::Where::kHere, std::uint64_t count = 1) {
   infer::Requests requests;
-  requests.push_back(test::makeRequest(rig.inbox, 1000, {.rows = rows, .value = 3}));
+  for (std::uint64_t i = 0; i < count; ++i) {
+    requests.push_back(test::makeRequest(rig.inbox, 1000 + i, {.rows = rows, .value = 3}));
+  }
   rig.scheduler->submit(*model, std::move(requests), where);
 }
 
@@ -62,6 +64,7 @@ struct Case {
   TimeNs runTime = 2000;
   std::int64_t maxBatch = 32;
   std::int64_t rows = 1;
+  std::uint64_t requests = 1;
   bool steady = true;
   std::uint64_t failures = 0;  // runs that fail at once, after those that were learned from
   Scheduler::Where where = Scheduler::Where::kHere;
@@ -70,12 +73,15 @@ struct Case {
 const std::vector<Case> kCases = {
     {.name = "a micro model runs on the caller's thread", .here = true},
     {.name = "not one whose cost may depend on data", .steady = false},
-    {.name = "not a run longer than a hand-over", .runTime = 50'000},
+    {.name = "a request alone may take longer", .here = true, .runTime = 49'000},
+    {.name = "but not longer than a hand-over to a lane that sleeps", .runTime = 50'000},
+    {.name = "several are there together, if they are quick", .here = true, .requests = 2},
+    {.name = "not several that keep the caller waiting", .runTime = 25'000, .requests = 2},
     {.name = "not without the caller's word", .where = Scheduler::Where::kLane},
     {.name = "more rows than were ever measured, if they are micro in any case",
      .here = true,
-     .rows = 9},
-    {.name = "not more rows than were ever measured", .rows = 10},
+     .rows = 24},
+    {.name = "not more rows than were ever measured", .rows = 25},
     {.name = "not where requests do not share runs and rows are not counted", .maxBatch = 1},
     {.name = "failed runs do not say that a model is quick", .runTime = 50'000, .failures = 500},
 };
@@ -92,16 +98,16 @@ const check::AddEach kWhere(kCases, [](const Case& row) {
   last(rig, 8);
   learn(rig, model, -1, row.failures);
   const std::uint64_t before = rig.inbox->count();
-  submitHere(rig, model, row.rows, row.where);
-  rig.inbox->waitFor(before + 1);
+  submitHere(rig, model, row.rows, row.where, row.requests);
+  rig.inbox->waitFor(before + row.requests);
   const bool here = rig.stage->runs().back().thread == std::this_thread::get_id();
   check::equal(here, row.here, "on the caller's thread");
   check::that(rig.inbox->answer(1000).ok(), "an answer");
   check::equal(model->queue.depth(), std::size_t{0}, "requests that wait");
-  check::equal(model->metrics.completedCount(), kKnown + 1, "counted like any other");
+  check::equal(model->metrics.completedCount(), kKnown + row.requests, "counted like any other");
 });
 
-const check::Add kPause("after a slow run on the caller's thread, lanes run for a while", [] {
+const check::Add kPause("after a slow run on the caller's thread, lanes run for ten times as long", [] {
   Rig rig;
   rig.stage->signature = steadySignature();
   const auto model = rig.load();
@@ -115,10 +121,12 @@ const check::Add kPause("after a slow run on the caller's thread, lanes run for 
   learn(rig, model, 1, kKnown);
   last(rig, 300'000);
   check::that(ranHere(), "the slow run, which nothing announced");
+  const TimeNs ended = rig.clock.now();
   last(rig, 1);
   learn(rig, model, 1, kKnown);  // micro again, by the mean
-  check::that(!ranHere(), "a lane during the pause");
-  rig.clock.set(rig.clock.now() + 1000 * infer::kMillisecond);
+  rig.clock.set(ended + 10 * TimeNs{300'000} - 1);
+  check::that(!ranHere(), "a lane until ten times as long is over");
+  rig.clock.set(ended + 10 * TimeNs{300'000} + 1);
   check::that(ranHere(), "the caller's thread again");
 });
 
