@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -32,24 +33,43 @@ export function copyIfChanged(from, to) {
   copyFileSync(from, to);
 }
 
-function build(sanitize) {
-  const out = sanitize ? join('build', `addon-${sanitize}`) : 'build';
+/** @param sanitize  'address', 'thread' or '' for none. @returns the folder, below the root. */
+export function buildFolder(sanitize) {
+  return sanitize ? join('build', `addon-${sanitize}`) : 'build';
+}
+
+/**
+ * Runs cmake-js, which tells CMake where Node's headers are.
+ * @param command  'configure' or 'build'.
+ * @param more     further arguments.
+ * @throws         an Error when it fails; what it printed is on the terminal.
+ */
+export function runCmakeJs(command, sanitize, more = []) {
   const cmakeJs = require.resolve('cmake-js/bin/cmake-js');
-  const args = [cmakeJs, 'build', '--out', out, '--config', 'Release'];
+  const args = [cmakeJs, command, '--out', buildFolder(sanitize), '--config', 'Release', ...more];
   if (sanitize) args.push(`--CDINFER_SANITIZE=${sanitize}`);
   const { status, error } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
   if (error) throw error;
-  if (status !== 0) {
-    console.error(
-      'The addon did not compile. It needs a C++20 compiler (g++ 12 or later) and CMake 3.18 or later.',
-    );
-    process.exit(status ?? 1);
-  }
+  if (status !== 0) throw new Error(`cmake-js ${command} ended with status ${status}`);
+}
+
+function build(sanitize) {
+  const out = buildFolder(sanitize);
+  const jobs = String(availableParallelism()); // make would take one
+  runCmakeJs('build', sanitize, ['--target', 'inference_native', '--parallel', jobs]);
   const library = engineLibrary();
   if (library) copyIfChanged(library.path, join(root, out, 'Release', library.name));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({ options: { sanitize: { type: 'string' } } });
-  build(values.sanitize);
+  try {
+    build(values.sanitize ?? '');
+  } catch (error) {
+    console.error(error.message);
+    console.error(
+      'The addon did not compile. It needs a C++20 compiler (g++ 12 or later) and CMake 3.18 or later.',
+    );
+    process.exitCode = 1;
+  }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `npm run lint` runs: Biome, clang-format and clang-tidy over every source; --fix formats instead.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -66,11 +66,9 @@ function outputIfFailed(command, args) {
   });
 }
 
-/** Absolute paths of the sources that some target in these build folders compiles. */
-function compiledIn(folders) {
-  const commands = folders.flatMap(folder =>
-    JSON.parse(readFileSync(join(folder, 'compile_commands.json'), 'utf8')),
-  );
+/** Absolute paths of the sources that some target in this build folder compiles. */
+function compiledIn(folder) {
+  const commands = JSON.parse(readFileSync(join(folder, 'compile_commands.json'), 'utf8'));
   return new Set(commands.map(({ directory, file }) => resolve(directory, file)));
 }
 
@@ -79,12 +77,8 @@ function compiledIn(folders) {
  * A source that no target compiles on this machine, for want of a foreign header, is named instead.
  */
 async function tidy(clangTidy, files) {
-  const tests = configureNativeTests('');
-  const addon = join(root, 'build');
-  if (!existsSync(join(addon, 'compile_commands.json'))) {
-    throw new Error('build/compile_commands.json is missing: run `npm run build` first');
-  }
-  const compiled = compiledIn([tests, addon]);
+  const folder = configureNativeTests('');
+  const compiled = compiledIn(folder);
   const isKnown = file => file.endsWith('.h') || compiled.has(join(root, file));
   for (const file of files.filter(file => !isKnown(file)))
     console.log(`not checked, as nothing compiles it here: ${file}`);
@@ -92,8 +86,7 @@ async function tidy(clangTidy, files) {
   let failed = 0;
   const worker = async () => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const database = file.startsWith(join('native', 'addon')) ? addon : tests;
-      const output = await outputIfFailed(clangTidy, ['--quiet', '-p', database, file]);
+      const output = await outputIfFailed(clangTidy, ['--quiet', '-p', folder, file]);
       if (output) {
         failed += 1;
         console.error(output.trim());

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Configures, builds and runs the native tests with CMake; they need no Node headers.
+// Configures, builds and runs the native tests with CMake.
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { engineLibrary } from '../native/build.mjs';
+import { buildFolder, engineLibrary, runCmakeJs } from '../native/build.mjs';
 import { tallyTap } from './tap_tally.mjs';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -27,17 +28,15 @@ export function mustRun(command, args, options = {}) {
 }
 
 /**
- * Writes the build files, among them compile_commands.json.
+ * Writes the build files, in the folder where the addon is built: they have most objects in common.
  * @param sanitize  'address', 'thread' or '' for none.
  * @returns         the build folder.
  */
 export function configureNativeTests(sanitize) {
-  const folder = join(root, 'build', sanitize ? `native-tests-${sanitize}` : 'native-tests');
-  mustRun('cmake', [
-    ...['-S', root, '-B', folder, '-DINFER_ADDON=OFF', '-DINFER_TESTS=ON'],
-    `-DINFER_SANITIZE=${sanitize}`,
-    `-DINFER_ORT_LIBRARY=${engineLibrary()?.path ?? ''}`,
-  ]);
+  const folder = join(root, buildFolder(sanitize));
+  if (!existsSync(join(folder, 'CMakeCache.txt'))) runCmakeJs('configure', sanitize);
+  const engine = `-DINFER_ORT_LIBRARY=${engineLibrary()?.path ?? ''}`;
+  mustRun('cmake', [folder, '-DINFER_TESTS=ON', engine]);
   return folder;
 }
 
@@ -83,7 +82,7 @@ function report(output, tally) {
 export function runNativeTests(sanitize) {
   const folder = configureNativeTests(sanitize);
   const jobs = String(availableParallelism());
-  mustRun('cmake', ['--build', folder, '--parallel', jobs]);
+  mustRun('cmake', ['--build', folder, '--target', 'native_tests', '--parallel', jobs]);
   const [command, ...before] = [...launcher(sanitize), 'ctest'];
   const child = spawnSync(command, [...before, '-V'], {
     cwd: folder,
