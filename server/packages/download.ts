@@ -18,6 +18,8 @@ export interface DownloadRules {
   readonly maxBytes: number;
   /** How long the other side may be silent, and how long it may take until it answers. */
   readonly idleMs: number;
+  /** How long all of it may take. */
+  readonly mostMs: number;
   /** Ends what is under way; its reason is what that rejects with. */
   readonly ending: AbortSignal;
   /** How names become addresses; the guarded one of node:dns unless given. */
@@ -41,14 +43,18 @@ export async function download(
   directory: string,
   rules: DownloadRules,
 ): Promise<string> {
-  const { ending } = rules;
+  const { ending, mostMs } = rules;
   ending.throwIfAborted();
   const shown = shownUrl(location);
   const label = `model ${quoted(shown)}`;
   const { url, sha256, name } = readUrl(location);
   const path = join(directory, name);
   const hash = createHash('sha256');
-  const signal = AbortSignal.any([AbortSignal.timeout(mostMs), ending]);
+  // The timer holds on to its signal; one of AbortSignal.timeout() is collected where only any() knows it.
+  const limit = new AbortController();
+  const late = new DOMException(`not all of it came within ${mostMs} ms`, 'TimeoutError');
+  const timer = setTimeout(() => limit.abort(late), mostMs);
+  const signal = AbortSignal.any([limit.signal, ending]);
   try {
     const response = await follow(url, signal, rules);
     const content = bounded(response, { label, ...rules }, hash.update.bind(hash));
@@ -57,6 +63,8 @@ export async function download(
     if (ending.aborted) throw ending.reason;
     if (isFull(error)) throw storageError(`cannot store ${label}`, error);
     throw failed(shown, signal.aborted ? signal.reason : error);
+  } finally {
+    clearTimeout(timer);
   }
   const got = hash.digest('hex');
   if (sha256 !== '' && got !== sha256)
@@ -94,7 +102,6 @@ function failed(shown: string, error: unknown): InferenceError {
 }
 
 const mostRedirects = 5;
-const mostMs = 3_600_000;
 
 /** The answer with the file, after redirects, each of which has to be allowed as well. */
 async function follow(

@@ -73,6 +73,9 @@ const maxRatio = 200;
 /** The other side of a download may be silent for so long. */
 const idleMs = 30_000;
 
+/** And all of it may take so long. */
+const mostMs = 3_600_000;
+
 /** Where archives are unpacked unless a setting says otherwise: for each user another one, as others could not write there. */
 function usualWorkDir(): string {
   return join(tmpdir(), `inference-native-${process.getuid?.() ?? 'user'}`);
@@ -81,17 +84,16 @@ function usualWorkDir(): string {
 /** Also removes what processes that were killed have left in `workDir`. */
 export async function createPackages(
   { modelStore, workDir, maxPackageBytes, allowedUrls }: PackageSettings,
-  limits: PackageLimits & Pick<DownloadRules, 'idleMs'> = {
+  limits: PackageLimits & Pick<DownloadRules, 'idleMs' | 'mostMs'> = {
     maxBytes: maxPackageBytes,
     maxEntries,
     maxRatio,
     idleMs,
+    mostMs,
   },
 ): Promise<Packages> {
   const workspace = await createWorkspace(workDir === '' ? usualWorkDir() : workDir, limits);
-  const { maxBytes } = limits;
-  const rules = { allowed: readPatterns(allowedUrls), maxBytes, idleMs: limits.idleMs };
-  const { fetch, stop } = createFetching(rules);
+  const { fetch, stop } = createFetching({ ...limits, allowed: readPatterns(allowedUrls) });
   const openRemote = async (location: string): Promise<ModelSource> => {
     const { directory, release } = await workspace.scratch();
     try {

@@ -5,6 +5,8 @@ import { EventEmitter, once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { download } from '../../server/packages/download.js';
 import { createPackages } from '../../server/packages/index.js';
@@ -60,7 +62,10 @@ const server = createServer((request, response) => {
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
 const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-const limits = { maxBytes: 2 ** 22, maxEntries: 100, maxRatio: 200, idleMs: 600_000 };
+const limits = {
+  ...{ maxBytes: 2 ** 22, maxEntries: 100, maxRatio: 200 },
+  ...{ idleMs: 600_000, mostMs: 600_000 },
+};
 const allowedUrls = [`${base}/(?!other/)[^?]*(\\?key=.*)?`, 'http://(1[06]|\\[).*'];
 const packages = await createPackages({ ...settings, allowedUrls }, limits);
 t.teardown(async () => {
@@ -188,8 +193,25 @@ for (const path of ['/silent.mar', '/stops.mar']) {
   });
 }
 
+t.test(
+  'one that takes too long in all is given up, whatever the garbage collector does',
+  async t => {
+    setFlagsFromString('--expose-gc');
+    const collect: () => void = runInNewContext('gc');
+    const hasty = await createPackages({ ...settings, allowedUrls }, { ...limits, mostMs: 200 });
+    const location = `${base}/stops.mar`;
+    const opened = failure(hasty.open(location, true));
+    await once(server, 'request');
+    collect();
+    const { message, cause } = await opened;
+    t.equal(message, `Download model timeout: ${location}`);
+    t.match(cause, { message: 'not all of it came within 200 ms' });
+  },
+);
+
 t.test('a name that is not found in time is given up', async t => {
-  const rules = { allowed: [/.*/], maxBytes: 1, idleMs: 50, ending: new AbortController().signal };
+  const { signal: ending } = new AbortController();
+  const rules = { allowed: [/.*/], maxBytes: 1, idleMs: 50, mostMs: 600_000, ending };
   const asked = download('http://name/a.mar', folder, { ...rules, lookup: () => {} });
   t.equal((await failure(asked)).message, 'Download model timeout: http://name/a.mar');
 });

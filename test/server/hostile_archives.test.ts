@@ -13,7 +13,7 @@ import { type TarEntry, tarGzOf, tarOf, type ZipEntry, zipOf } from './archives.
 const folder = mkdtempSync(join(tmpdir(), 'hostile-archives-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
 const workDir = join(folder, 'work', 'deep', 'down');
-const limits = { maxBytes: 2 ** 22, maxEntries: 100, maxRatio: 20, idleMs: 1 };
+const limits = { maxBytes: 2 ** 22, maxEntries: 100, maxRatio: 20, idleMs: 1, mostMs: 1 };
 const settings = { modelStore: '', workDir, maxPackageBytes: 1, allowedUrls: [] };
 const packages = await createPackages(settings, limits);
 
