@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,10 +18,11 @@ import { processInfo } from './process.js';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
-/** The process that a pid file names, and when that was written, on the clock of Date.now(). */
+/** The process that a pid file names. */
 export interface PidRecord {
   readonly pid: number;
-  readonly writtenMs: number;
+  /** See ProcessInfo. As the file holds nothing but the id, which others read as well, it is kept as its time. */
+  readonly startedS: number;
 }
 
 /** @source MMS: this name in the directory for temporary files. */
@@ -49,7 +51,7 @@ export function readPid(): PidRecord | undefined {
     if (found.uid !== process.getuid?.()) throw foreign(path, 'belongs to another user');
     const text = readFileSync(file, 'utf8').trim();
     if (!/^[1-9]\d{0,9}$/.test(text)) throw foreign(path, 'holds no process id');
-    return { pid: Number(text), writtenMs: found.mtimeMs };
+    return { pid: Number(text), startedS: found.mtimeMs / 1000 };
   } finally {
     closeSync(file);
   }
@@ -62,6 +64,8 @@ export function writePid(pid: number): void {
   try {
     rmSync(made, { force: true });
     writeFileSync(made, `${pid}\n`, { flag: 'wx', mode: 0o600 });
+    const { startedS } = processInfo(pid) ?? {};
+    if (startedS !== undefined) utimesSync(made, startedS, startedS);
     renameSync(made, path);
   } catch (error) {
     rmSync(made, { force: true });
@@ -80,17 +84,14 @@ export const serverFlag = '--foreground';
 /** What our program is called, by its link and by its file. */
 const programs = ['multi-model-server', 'mxnet-model-server', 'mms_main.js'];
 
-/** The clocks of the file and of the process may be apart for so long. */
-const apartMs = 2000;
-
 /**
  * Whether the recorded process still serves, and is not this one. Its number may belong to another program by now, or
- * to another server of ours that started later.
+ * to another server of ours.
  */
-export function isServer({ pid, writtenMs }: PidRecord): boolean {
+export function isServer({ pid, startedS }: PidRecord): boolean {
   if (pid === process.pid) return false;
   const info = processInfo(pid);
-  if (info === undefined || info.startedMs > writtenMs + apartMs) return false;
+  if (info?.startedS !== startedS) return false;
   const { words } = info;
   return words.includes(serverFlag) && words.some(word => programs.includes(basename(word)));
 }

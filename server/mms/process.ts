@@ -2,11 +2,13 @@
 // What the system knows of a process: when it started, and with which words.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { uptime } from 'node:os';
 
 export interface ProcessInfo {
-  /** On the clock of Date.now(), to about a second. */
-  readonly startedMs: number;
+  /**
+   * Whole seconds, on Linux since the system started, elsewhere since 1970. The system has noted it with the process, so
+   * that it stays the same when a clock is set; it tells processes of one id apart, and is compared with nothing else.
+   */
+  readonly startedS: number;
   /** The program, and what was given to it. */
   readonly words: readonly string[];
 }
@@ -27,15 +29,14 @@ const ticksPerSecond = 100;
 function fromProc(pid: number): ProcessInfo {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   const fieldsFrom3 = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const sinceBootMs = (Number(fieldsFrom3[22 - 3]) * 1000) / ticksPerSecond;
-  const startedMs = Date.now() - uptime() * 1000 + sinceBootMs;
+  const startedS = Math.floor(Number(fieldsFrom3[22 - 3]) / ticksPerSecond);
   const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-  return { startedMs, words };
+  return { startedS, words };
 }
 
 /** @source ps(1): `lstart` is always 24 characters. */
 export function fromPs(pid: number): ProcessInfo {
-  const env = { ...process.env, LC_ALL: 'C' };
+  const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
   const args = ['-o', 'lstart=', '-o', 'command=', '-p', String(pid)];
   const text = execFileSync('ps', args, {
     env,
@@ -43,5 +44,6 @@ export function fromPs(pid: number): ProcessInfo {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const line = text.trim();
-  return { startedMs: Date.parse(line.slice(0, 24)), words: line.slice(24).trim().split(/\s+/) };
+  const startedS = Date.parse(`${line.slice(0, 24)} UTC`) / 1000;
+  return { startedS, words: line.slice(24).trim().split(/\s+/) };
 }

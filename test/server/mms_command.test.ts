@@ -176,20 +176,35 @@ async function waiting(...words: readonly string[]): Promise<ChildProcess> {
   return child;
 }
 
-const early = new Date(Date.now() - 3_600_000);
+/** The pid file of a process, in a folder of its own. @param earlierS  how much earlier it says that one started. */
+function recorded(pid: number, earlierS: number): string {
+  const path = join(temporary(), '.model_server.pid');
+  writeFileSync(path, `${pid}\n`);
+  const startedS = (processInfo(pid)?.startedS ?? 0) - earlierS;
+  utimesSync(path, startedS, startedS);
+  return path;
+}
+
+t.test('a server is stopped by its pid file whatever the clock says by now', async t => {
+  const child = await waiting(program, '--foreground');
+  const exited = once(child, 'exit');
+  const path = recorded(child.pid ?? 0, 0);
+  const stopped = await ended(dirname(path), '--stop');
+  t.same(stopped, { code: 0, text: 'Model server stopped.\n' });
+  t.same(await exited, [null, 'SIGTERM']);
+});
+
 const others = [
-  { name: 'is gone', words: undefined, written: undefined },
-  { name: 'is another program', words: ['--foreground'], written: undefined },
-  { name: 'only has ours in a word', words: ['a--foreground', program], written: undefined },
-  { name: 'started later', words: [program, '--foreground'], written: early },
+  { name: 'is gone', words: undefined, earlierS: 0 },
+  { name: 'is another program', words: ['--foreground'], earlierS: 0 },
+  { name: 'only has ours in a word', words: ['a--foreground', program], earlierS: 0 },
+  { name: 'started later', words: [program, '--foreground'], earlierS: 1 },
 ];
 
-for (const { name, words, written } of others) {
+for (const { name, words, earlierS } of others) {
   t.test(`the pid file of a process that ${name} stops nothing`, async t => {
     const child = words === undefined ? undefined : await waiting(...words);
-    const path = join(temporary(), '.model_server.pid');
-    writeFileSync(path, `${child?.pid ?? 2 ** 22 + 1}\n`);
-    if (written !== undefined) utimesSync(path, written, written);
+    const path = recorded(child?.pid ?? 2 ** 22 + 1, earlierS);
     const stopped = await ended(dirname(path), '--stop');
     t.same(stopped, { code: 0, text: 'Model server already stopped.\n' });
     t.equal(existsSync(path), false);
@@ -200,12 +215,12 @@ for (const { name, words, written } of others) {
 
 t.test('a process of ours is told from this one, and found by ps as well', async t => {
   const { pid = 0 } = await waiting(program, '--foreground');
-  const now = { writtenMs: Date.now() };
-  t.equal(isServer({ pid, ...now }), true);
-  t.equal(isServer({ pid: process.pid, ...now }), false);
-  const [info, ps] = [processInfo(pid), fromPs(pid)];
-  t.ok(Math.abs((info?.startedMs ?? 0) - ps.startedMs) < 2000, 'ps tells whole seconds');
+  const [info, ps, own] = [processInfo(pid), fromPs(pid), processInfo(process.pid)];
+  t.equal(isServer({ pid, startedS: info?.startedS ?? 0 }), true);
+  t.equal(isServer({ pid: process.pid, startedS: own?.startedS ?? 0 }), false);
   t.ok(info?.words.includes(program) && ps.words.includes(program));
+  t.ok(Number.isInteger(info?.startedS) && Number.isInteger(ps.startedS), 'both tell seconds');
+  t.ok(ps.startedS > 1_700_000_000, 'since 1970');
   t.equal(processInfo(2 ** 22 + 1), undefined);
   askToEnd(2 ** 22 + 1); // is no error
 });
