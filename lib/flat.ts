@@ -53,12 +53,18 @@ export function flatBuffer(): FlatBuffer {
   return { bytes, words: new Int32Array(bytes), doubles: new Float64Array(bytes), views, at: 0 };
 }
 
+/** That of the array itself: a property of the caller's may have its name, and say anything or run code. */
+const byteLengthOf = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  'byteLength',
+)?.get as (this: NativeData) => number;
+
 /**
  * Appends a request. Runs no code of the caller's.
  * @param data    of each input, as readInputs() writes it.
  * @param shapes  the same.
- * @returns       false, and nothing is written, for one that has to go another way: with strings or without one of
- *                its inputs, too large, or the buffer is full.
+ * @returns       false, and nothing is appended, for one that has to go another way: with strings or without one of
+ *                its inputs, too large, with elements that do not fit its shape any more, or the buffer is full.
  */
 export function writeRequest(
   { words, doubles, views }: FlatBuffer,
@@ -66,50 +72,38 @@ export function writeRequest(
   data: readonly NativeData[],
   shapes: readonly number[],
 ): boolean {
-  const size = sizeOf(request, data, shapes);
-  const used = words[0] ?? 0;
-  if (size < 0 || headBytes + used + size > bufferBytes) return false;
-  let at = headBytes + used;
-  words[at / 4] = size;
-  words[at / 4 + 1] = request.model;
-  doubles[at / 8 + 1] = request.id;
-  at += recordHeadBytes;
-  let next = 0;
-  for (let index = 0; index < data.length; index++) {
-    const rank = shapes[next] ?? 0;
-    for (let count = 0; count <= rank; count++) {
-      words[at / 4] = shapes[next++] ?? 0;
-      at += 4;
-    }
-    at = aligned(at);
-    const elements = data[index] as Float32Array; // or any other that sizeOf() lets pass: set() fits it to its view
-    const view = views[request.inputs[index]?.spec.type ?? 'float32'] as Float32Array;
-    view.set(elements, at / view.BYTES_PER_ELEMENT);
-    at = aligned(at + elements.byteLength);
-  }
-  words[0] = used + size;
-  return true;
-}
-
-/** Bytes of a record; -1 when it may not be one. */
-function sizeOf(
-  { inputs }: FlatRequest,
-  data: readonly NativeData[],
-  shapes: readonly number[],
-): number {
-  let size = recordHeadBytes;
+  const start = headBytes + (words[0] ?? 0); // what is written there counts when all of it is
+  let at = start + recordHeadBytes;
   let elementBytes = 0;
   let next = 0;
   for (let index = 0; index < data.length; index++) {
-    const elements = data[index];
-    if (elements === undefined || inputs[index]?.spec.type === 'string') return -1;
-    const { byteLength } = elements as NumericData;
-    elementBytes += byteLength;
-    const rank = shapes[next] ?? 0;
-    next += 1 + rank;
-    size += aligned(4 + 4 * rank) + aligned(byteLength);
+    const type = request.inputs[index]?.spec.type ?? 'string';
+    const elements = data[index] as Float32Array | undefined; // or any other: set() fits it to its view
+    if (elements === undefined || type === 'string') return false;
+    const view = views[type] as Float32Array;
+    const rank = shapes[next++] ?? 0;
+    words[at / 4] = rank;
+    at += 4;
+    let bytes = view.BYTES_PER_ELEMENT;
+    for (let axis = 0; axis < rank; axis++) {
+      const size = shapes[next++] ?? 0;
+      words[at / 4] = size;
+      at += 4;
+      bytes *= size;
+    }
+    at = aligned(at);
+    elementBytes += bytes;
+    if (elementBytes > mostFlatBytes || at + bytes > bufferBytes) return false;
+    if (byteLengthOf.call(elements) !== bytes) return false;
+    view.set(elements, at / view.BYTES_PER_ELEMENT);
+    at = aligned(at + bytes);
   }
-  return elementBytes > mostFlatBytes ? -1 : size;
+  if (at > bufferBytes) return false;
+  words[start / 4] = at - start;
+  words[start / 4 + 1] = request.model;
+  doubles[start / 8 + 1] = request.id;
+  words[0] = at - headBytes;
+  return true;
 }
 
 function aligned(bytes: number): number {

@@ -4,7 +4,7 @@ import t from 'tap';
 import { flatBuffer, readAnswers, readTensor, writeRequest } from '../../lib/flat.js';
 import { loadModel } from '../../lib/index.js';
 import type { Inputs } from '../../lib/inputs.js';
-import { fixture, until } from '../helpers.js';
+import { failure, fixture, until } from '../helpers.js';
 
 t.test('a request is written as the layout says', async t => {
   const flat = flatBuffer();
@@ -78,6 +78,42 @@ t.test('answers are read as the layout says, and then gone', async t => {
     { type: 'int64', shape: [0], data: new BigInt64Array(0) },
   ]);
   t.equal(flat.words[0], 0);
+});
+
+t.test('a length in bytes that a caller gave its array does not count', async t => {
+  const model = await loadModel(fixture('identity_float32.onnx'));
+  t.teardown(() => model.close());
+  let reads = 0;
+  for (const own of [{ value: -64 }, { value: 2 ** 40 }, { get: () => reads++ }]) {
+    const lying = Object.defineProperty(Float32Array.of(1, 2), 'byteLength', own);
+    const calls = [Float32Array.of(3, 4), lying, Float32Array.of(5, 6)].map(x =>
+      model.predict({ x }),
+    );
+    const answers = (await Promise.all(calls)).map(({ y }) => y?.data);
+    const sent = [Float32Array.of(3, 4), Float32Array.of(1, 2), Float32Array.of(5, 6)];
+    t.same(answers, sent);
+  }
+  t.equal(reads, 0);
+});
+
+t.test('elements that do not fit their shape any more fail their own request', async t => {
+  const model = await loadModel(fixture('two_inputs.onnx'));
+  t.teardown(() => model.close());
+  const a = Float32Array.of(1, 2);
+  const b = BigInt64Array.of(1n, 2n, 3n);
+  const inputs = {
+    a,
+    get b() {
+      structuredClone(0, { transfer: [a.buffer] });
+      return b;
+    },
+  };
+  const good = model.predict({ a: Float32Array.of(1, 2), b });
+  t.match(await failure(model.predict(inputs)), { code: 'INFER_BAD_INPUT', message: /"a"/ });
+  t.same((await good)['sum']?.data, Float32Array.of(9));
+  const longer = Object.defineProperty(Float32Array.of(1, 2), 'length', { value: 4 });
+  const lying = { a: longer, b: new BigInt64Array(6) };
+  t.match(await failure(model.predict(lying)), { code: 'INFER_BAD_INPUT', message: /"a"/ });
 });
 
 t.test('each answer has an array of its own with every bit of it', async t => {
