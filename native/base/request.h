@@ -4,6 +4,7 @@
 // removes it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -78,8 +79,9 @@ struct Request {
   TimeNs ran = 0;     // of a request in parts, the sum over them
   // Null for a caller that takes tensors, and for all parts but the one that is answered.
   std::unique_ptr<EncodedAnswer> encoded;
-  // Answered before its run ended (cancelled or late); guarded by the mutex of its queue.
-  bool abandoned = false;
+  // Answered before its run ended (cancelled or late). Written under the mutex of its queue; its
+  // lane also looks without, relaxed: only to save itself work that nobody waits for.
+  std::atomic<bool> abandoned{false};
   Result<Outputs> result =
       Outputs{};  // written by whoever ends the request, then moved into its Reply
 };

@@ -231,10 +231,15 @@ bool Lane::runOne(const Placed& chosen, Taken& batch, const std::stop_token& sto
     const std::stop_callback forward(stop, [&batch] { batch.stop.request_stop(); });
     used = runBatch(*chosen.model, batch, clock);
   }
-  if (!tenure.runEnded()) {
+  const bool kept = tenure.runEnded();
+  if (kept) {
+    stuck_.store(false, std::memory_order_relaxed);
+  }
+  // Not watched: it ends by itself, however long the answers are and whoever has gone meanwhile.
+  answerBatch(*chosen.model, batch, clock);
+  if (!kept) {
     return false;
   }
-  stuck_.store(false, std::memory_order_relaxed);
   // What this thread did itself is charged by its CPU time: others may have had the core meanwhile,
   // and a container that has used up its quota stands still, for which the model is not to pay.
   const TimeNs before = std::exchange(spent_, clock.threadTime());

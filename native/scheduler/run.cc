@@ -2,6 +2,7 @@
 // Pack, run, split, answer.
 #include "native/scheduler/run.h"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -124,12 +125,13 @@ TimeNs runBatch(ServedModel& model, Taken& batch, const Clock& clock) {
   }
   Running running{.model = model, .stop = batch.stop.get_token(), .clock = clock};
   run(running, batch.requests);
+  return running.used;
+}
+
+void answerBatch(ServedModel& model, Taken& batch, const Clock& clock) {
   // Before finish(): while long answers are written, requests can still be cancelled.
   for (const auto& request : batch.requests) {
-    if (running.stop.stop_requested()) {
-      break;  // mostly because nobody waits for them any more
-    }
-    if (!request->whole) {
+    if (!request->whole && !request->abandoned.load(std::memory_order_relaxed)) {
       encode(*request, model.metrics, clock);
     }
   }
@@ -141,7 +143,6 @@ TimeNs runBatch(ServedModel& model, Taken& batch, const Clock& clock) {
     encode(*request, model.metrics, clock);
   }
   answer(model, std::move(batch.requests));
-  return running.used;
 }
 
 }  // namespace infer

@@ -10,7 +10,10 @@
 namespace infer {
 
 // A batch that fails is run again as halves, down to single requests, so that only the guilty fail.
-// Returns how long the engine was at work in all these runs.
+// Returns how long the engine was at work in all these runs. Afterwards comes answerBatch().
 TimeNs runBatch(ServedModel& model, Taken& batch, const Clock& clock);
+
+// Writes the answers of those whose callers want bytes and still wait, and gives all of them.
+void answerBatch(ServedModel& model, Taken& batch, const Clock& clock);
 
 }  // namespace infer

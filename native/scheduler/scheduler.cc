@@ -215,6 +215,7 @@ bool Scheduler::runHere(ServedModel& model, TimeNs budget) {
   fail(model, std::move(taken.expired), lateInQueue());
   if (!batch.requests.empty()) {
     runBatch(model, batch, clock_);
+    answerBatch(model, batch, clock_);
     const TimeNs now = clock_.now();
     if (now - started > kSlowHere) {
       model.hereFrom.store(now + kPauseFactor * (now - started), std::memory_order_relaxed);

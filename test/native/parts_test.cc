@@ -39,17 +39,16 @@ Tensor seven(ElementType type) {
   return test::tensorOf(type, {7, 2}, bytes);
 }
 
-Request requestOf(ElementType type) {
-  Request request;
+void fill(Request& request, ElementType type) {
   request.rows = 7;
   request.inputs = {seven(type), seven(type)};
-  return request;
 }
 
 const auto kTypes = test::everyType("parts of ", " join as they were cut, whichever ends first");
 
 const check::AddEach kRoundTrip(kTypes, [](const test::TypeCase& row) {
-  Request rest = requestOf(row.type);
+  Request rest;
+  fill(rest, row.type);
   auto first = infer::cutPart(rest, 3);
   auto second = infer::cutPart(rest, 2);
   infer::becomeLastPart(rest);
@@ -70,7 +69,8 @@ const check::AddEach kRoundTrip(kTypes, [](const test::TypeCase& row) {
 });
 
 const check::Add kShared("parts share the memory of their request", [] {
-  Request rest = requestOf(ElementType::kFloat32);
+  Request rest;
+  fill(rest, ElementType::kFloat32);
   const std::byte* begin = rest.inputs.front().bytes.data();
   const auto first = infer::cutPart(rest, 3);
   infer::becomeLastPart(rest);

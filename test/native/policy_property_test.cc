@@ -299,6 +299,7 @@ class Sequence final : public infer::ReplyChannel, public std::enable_shared_fro
     const auto batch = std::move(*at);
     running_.erase(at);
     infer::runBatch(model_, *batch, clock_);
+    infer::answerBatch(model_, *batch, clock_);
     for (const std::int64_t rows : std::exchange(doubler_->sizes, {})) {
       require(rows <= limits_.maxBatch || !limits_.batchable, "no run above maxBatch");
       require(limits_.buckets.empty() || std::ranges::binary_search(limits_.buckets, rows),

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -14,7 +15,9 @@
 #include "native/base/tensor.h"
 #include "native/scheduler/queue.h"
 #include "native/scheduler/scheduler.h"
+#include "native/scheduler/start_thread.h"
 #include "test/native/check.h"
+#include "test/native/fixtures.h"
 #include "test/native/inbox.h"
 #include "test/native/rig.h"
 #include "test/native/tensors.h"
@@ -167,6 +170,54 @@ const check::Add kCancelled("requests are cancelled while answers of their batch
   check::equal(rig.inbox->timesAnswered(1), std::size_t{1}, "answers to 1");
   check::equal(model->metrics.formatTime().count(0), std::uint64_t{1},
                "writings: what nobody waits for is not written");
+});
+
+const check::Add kNotHung("a run whose answers are written is over, and cannot hang any more", [] {
+  Gate gate;
+  Rig rig(2, Rig::Time::kTest, {.start = infer::startThread, .hungAfter = 0});
+  auto spec = rig.spec();
+  spec.placement.lanes = 1;
+  const auto model = rig.load(spec);
+  spec.file.path = test::fixture("scalar.onnx");
+  const auto other = rig.load(spec);
+  infer::Requests one;
+  one.push_back(test::makeRequest(rig.inbox, 1, {.rows = 1, .value = 1}));
+  one.back()->encoded = std::make_unique<Slow>(gate);
+  rig.scheduler->submit(*model, std::move(one));
+  gate.waitForBegin();
+  rig.scheduler->cancel(*model, rig.inbox, {1}, {ErrorCode::kCancelled, "gone", {}});
+  // A run that does hang, on the lane that is looked at after that of the first.
+  const std::size_t begun = rig.stage->runs().size();
+  rig.stage->hangRuns(1);
+  rig.submit(other, 2, 2);
+  rig.stage->waitForRuns(begun + 1);
+  rig.scheduler->cancel(*other, rig.inbox, {2}, {ErrorCode::kCancelled, "gone", {}});
+  while (other->metrics.hungCount() == 0) {
+    std::this_thread::yield();
+  }
+  check::equal(model->metrics.hungCount(), std::uint64_t{0}, "hung runs of the first");
+  rig.stage->hangRuns(0);
+  gate.open();
+  rig.submit(model, 3, 3);
+  rig.inbox->waitFor(3);
+  check::equal(rig.wrongAnswers(3, 3), std::string(), "the next one");
+});
+
+const check::Add kUnwanted("of a batch only those are written that somebody waits for", [] {
+  Gate gate;
+  Rig rig;
+  const auto model = rig.load();
+  infer::Requests requests;
+  requests.push_back(test::makeRequest(rig.inbox, 1, {.rows = 1, .value = 1}));
+  requests.back()->encoded = std::make_unique<Slow>(gate);
+  requests.push_back(digested(rig, 2, {.rows = 1, .value = 2}));
+  rig.scheduler->submit(*model, std::move(requests));
+  gate.waitForBegin();
+  rig.scheduler->cancel(*model, rig.inbox, {2}, {ErrorCode::kCancelled, "gone", {}});
+  gate.open();
+  rig.inbox->waitFor(2);
+  check::equal(rig.inbox->text(1), "written", "the other");
+  check::equal(model->metrics.formatTime().count(0), std::uint64_t{1}, "writings");
 });
 
 const check::Add kRefusedEarly("a request that fails is not written", [] {

@@ -274,7 +274,9 @@ const check::Add kCharged("a batch costs all the runs it took, also those of a p
     }
     infer::Taken batch;
     batch.requests = std::move(requests);
-    return infer::runBatch(*model, batch, rig.clock);
+    const infer::TimeNs time = infer::runBatch(*model, batch, rig.clock);
+    infer::answerBatch(*model, batch, rig.clock);
+    return time;
   };
   check::equal(used(1), infer::TimeNs{10}, "one run");
   check::equal(used(-1), infer::TimeNs{50}, "one of four, two of two, two of one");
