@@ -60,10 +60,27 @@ export function joinShelves(own: Shelf, others: () => readonly OtherShelf[]): Sh
  * model when it is the same, and else would serve two.
  */
 async function factsOf(path: string): Promise<string> {
-  const names = await readdir(path, { recursive: true }).catch(() => []); // a file has none
-  const facts = [path, ...names.sort().map(name => join(path, name))].map(async file => {
+  const facts = (await filesIn(path)).map(async file => {
     const found = await stat(file, { bigint: true }).catch(() => undefined); // loading it says why
     return `${file} ${found?.dev} ${found?.ino} ${found?.size} ${found?.mtimeNs}`;
   });
   return (await Promise.all(facts)).join('\n');
+}
+
+/** Beyond these nothing is looked at: a directory of a model has some ten. */
+const mostFiles = 10_000;
+
+/** The path, and what lies below it, level by level; not behind links, which may lead into any tree, also round. */
+async function filesIn(path: string): Promise<readonly string[]> {
+  const files = [path];
+  const folders = [path];
+  for (const folder of folders) {
+    // A file has no entries, and those of a folder that cannot be read are not loaded either.
+    const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+    const names = entries.map(({ name }) => join(folder, name)).sort();
+    files.push(...names.slice(0, mostFiles - files.length));
+    if (files.length >= mostFiles) return files;
+    for (const entry of entries) if (entry.isDirectory()) folders.push(join(folder, entry.name));
+  }
+  return files;
 }

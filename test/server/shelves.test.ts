@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Models on the shelves of several HTTP threads: the same one on all, or none anywhere.
-import { copyFile, cp, mkdtemp, rename, rm } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
@@ -77,6 +77,27 @@ for (const isReplaced of [false, true]) {
     t.same(events, ['loaded', 'unloaded']);
   });
 }
+
+t.test('what lies behind a link is no file of the model', async t => {
+  const [path, elsewhere] = [await copyOf(t), await copyOf(t)];
+  await symlink(elsewhere, join(path, 'data'));
+  await symlink('.', join(path, 'round'));
+  const other = otherShelf([], () => writeFile(join(elsewhere, 'labels.txt'), ''));
+  const shelves = joinShelves(createShelf(), () => [other]);
+  t.equal((await shelves.load({ id: 1, path, options: {} })).info.name, 'iris');
+  await shelves.unload(1);
+});
+
+t.test('files in folders of a model belong to it', async t => {
+  const path = await copyOf(t);
+  const file = join(path, 'below', 'weights.bin');
+  await mkdir(join(path, 'below'));
+  await writeFile(file, '');
+  const other = otherShelf([], () => writeFile(file, 'other'));
+  const shelves = joinShelves(createShelf(), () => [other]);
+  const loading = shelves.load({ id: 1, path, options: {} });
+  t.match(await failure(loading), { code: 'INFER_MODEL_INVALID', message: /they changed/ });
+});
 
 const thrown = [
   {
