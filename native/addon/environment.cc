@@ -186,13 +186,20 @@ std::int32_t Environment::add(ModelWrap* model) {
 }
 
 void Environment::stage(ModelWrap* model, std::unique_ptr<Request> request) {
-  completion_->expect(1);
-  stagedLoad_ += loadOf(*request);
+  const Load load = loadOf(*request);
   staged_.push_back({model, std::move(request)});
+  stagedLoad_ += load;
+  completion_->expect(1);
+}
+
+void Environment::refuse(std::uint64_t id, Error error) {
+  std::vector<Reply> refused;
+  refused.push_back({.id = id, .result = std::move(error), .encoded = nullptr});
+  completion_->deliver(std::move(refused));
+  completion_->expect(1);
 }
 
 void Environment::stageFlat() {
-  std::vector<Reply> refused;
   FlatReader records(requests_.bytes());
   while (const auto record = records.next()) {
     const auto model = models_.find(record->model);
@@ -200,13 +207,8 @@ void Environment::stageFlat() {
     if (request.ok()) {
       stage(model->second, std::move(request).value());
     } else {
-      completion_->expect(1);
-      refused.push_back(
-          {.id = record->id, .result = std::move(request).error(), .encoded = nullptr});
+      refuse(record->id, std::move(request).error());
     }
-  }
-  if (!refused.empty()) {
-    completion_->deliver(std::move(refused));
   }
 }
 

@@ -113,6 +113,8 @@ class Environment {
   };
   // The error of a queue that would not take one more request; counted.
   std::optional<Error> refusal(ServedModel& model);
+  // Answers a request that was not staged.
+  void refuse(std::uint64_t id, Error error);
   void stageFlat();
   Result<std::unique_ptr<Request>> readFlat(const FlatRequest& record, ModelWrap* model);
   void handOver(Scheduler::Where where);

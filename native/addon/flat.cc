@@ -118,15 +118,25 @@ std::span<std::byte> FlatBuffer::bytes() const {
   return {static_cast<std::byte*>(data), size};
 }
 
-FlatReader::FlatReader(std::span<std::byte> buffer) {
+FlatReader::FlatReader(std::span<std::byte> buffer) : buffer_(buffer) {
   if (const std::size_t used = usedOf(buffer); used > 0) {
     rest_ = buffer.subspan(kHeadBytes, used);
-    setWord(buffer, 0, 0);
+  }
+}
+
+FlatReader::~FlatReader() {
+  if (!rest_.empty()) {
+    std::memmove(buffer_.data() + kHeadBytes, rest_.data(), rest_.size());
+  }
+  if (buffer_.size() >= kHeadBytes) {
+    setWord(buffer_, 0, rest_.size());
   }
 }
 
 std::optional<FlatRequest> FlatReader::next() {
+  rest_ = rest_.subspan(std::exchange(given_, 0));
   if (rest_.size() < kRecordHeadBytes) {
+    rest_ = {};
     return std::nullopt;
   }
   const std::int32_t bytes = wordAt(rest_, 0);
@@ -143,7 +153,7 @@ std::optional<FlatRequest> FlatReader::next() {
   const FlatRequest record{.id = static_cast<std::uint64_t>(id),
                            .model = wordAt(rest_, kWord),
                            .tensors = rest_.subspan(kRecordHeadBytes, size - kRecordHeadBytes)};
-  rest_ = rest_.subspan(size);
+  given_ = size;
   return record;
 }
 

@@ -48,16 +48,23 @@ struct FlatRequest {
   std::span<const std::byte> tensors;
 };
 
-// The requests of a buffer, which then counts as empty. Whoever wrote it may have written anything:
-// nothing is read that lies outside.
+// Takes requests out of a buffer. Whoever wrote it may have written anything: nothing is read that
+// lies outside.
 class FlatReader {
  public:
   explicit FlatReader(std::span<std::byte> buffer);
-  // None after the last one, nor after one that is no record.
+  // Leaves in the buffer what has not been dealt with, because memory ran out: mostly nothing.
+  ~FlatReader();
+  FlatReader(const FlatReader&) = delete;
+  FlatReader& operator=(const FlatReader&) = delete;
+
+  // None after the last one, nor after one that is no record. The one before has been dealt with.
   std::optional<FlatRequest> next();
 
  private:
+  const std::span<std::byte> buffer_;
   std::span<const std::byte> rest_;
+  std::size_t given_ = 0;  // bytes of the record that next() returned last
 };
 
 // The request but for its channel; its tensors are copied.

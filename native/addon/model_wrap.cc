@@ -287,8 +287,9 @@ Napi::Value ModelWrap::close(const Napi::CallbackInfo& info) {
       deferred.Resolve(env.Undefined());
       return deferred.Promise();
     }
-    Environment& environment = *std::exchange(environment_, nullptr);
-    environment.flush();
+    Environment& environment = *environment_;
+    environment.flush();  // where memory runs out, the handle stays open and known
+    environment_ = nullptr;
     environment.remove(number_);
     const Environment::Promised promised = environment.promise(env);
     const std::shared_ptr<Completion> completion = environment.completion(env);
