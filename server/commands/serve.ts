@@ -85,6 +85,7 @@ export async function runServer(report: ConfigReport, options: ServeOptions): Pr
     const { started } = options;
     if (stop.signal() === undefined) await listenAll({ http, threads, context, started });
     const lost = await Promise.race([stop.requested, threads.lost]);
+    packages.stop(); // the end does not wait for fetches, whatever its reason
     if (lost !== undefined) log.fatal({ event: 'thread_lost', ...lost });
     const code = await drain({ http, threads, registry, config, log, stop });
     logHeld(log, 'request_failed', failures);

@@ -2,7 +2,7 @@
 // Several HTTP threads on one port: whose answer is whose, what they share, and how they end.
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { fixture, root, until } from '../helpers.js';
@@ -190,18 +190,28 @@ function onSignal(code: string): string[] {
 }
 
 t.test('the end of a thread ends the server, which answers what the others accepted', async t => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const asked = once(silent, 'connection');
+  const { port } = silent.address() as AddressInfo;
   const server = await startServer({
     models: [fixture('spin.onnx')],
-    args: threadArgs(2),
+    args: [...threadArgs(2), '--allowed-urls', 'http://127.*'],
     nodeArgs: onSignal('process.exit(7)'),
   });
   t.teardown(server.stop);
   const [client] = await openClients(t, server.inference, 2);
+  const url = encodeURIComponent(`http://127.0.0.1:${port}/a.mar`);
+  const fetching = call(`${server.management}/models?url=${url}`, { method: 'POST' });
+  const [socket] = await asked;
+  t.teardown(() => silent.close(socket.destroy()));
   const reply = client?.ask(rawPost('/predictions/spin', spinBody(300_000)));
   while ((await metric(server, 'inference_running{model="spin",version="1"}')) === 0);
   server.kill('SIGUSR2');
   t.match(await reply, /^HTTP\/1\.1 200 /);
+  t.match((await fetching).text, /the server ends, and fetches no models any more/);
   t.equal(await server.exited, 1);
+  t.notOk(server.log.some(({ event }) => event === 'drain_failed'));
   const lost = server.log.find(({ event }) => event === 'thread_lost');
   t.match(lost, { level: 'fatal', thread: 1, exitCode: 7 });
 });
