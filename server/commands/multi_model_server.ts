@@ -38,7 +38,16 @@ export async function multiModelServer(args: readonly string[]): Promise<number>
       started: 'Model server started.',
     });
   } finally {
+    forgetThis();
+  }
+}
+
+/** What hinders it is no reason to end otherwise: the file names no server any more, and the next one replaces it. */
+function forgetThis(): void {
+  try {
     removePid(process.pid);
+  } catch (error) {
+    process.stderr.write(`multi-model-server: ${(error as Error).message}\n`);
   }
 }
 
