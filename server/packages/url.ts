@@ -101,15 +101,23 @@ export function checkAllowed(url: URL, allowed: readonly RegExp[]): void {
   if (isIP(host) !== 0 && isForbidden(host)) throw forbiddenHost(host);
 }
 
-/** Where clouds hand out the credentials of the machine, whatever name leads there; 64:ff9b: and 2002: embed IPv4. */
+/** Where clouds hand out the credentials of the machine, whatever name leads there: Azure's, Oracle's, Alibaba's. */
+const metadata = ['168.63.129.16', '192.0.0.192', '100.100.100.200'];
 const forbidden = new BlockList();
-forbidden.addSubnet('169.254.0.0', 16);
 forbidden.addSubnet('fe80::', 10, 'ipv6');
-forbidden.addSubnet('64:ff9b::a9fe:0', 112, 'ipv6');
-forbidden.addSubnet('2002:a9fe::', 32, 'ipv6');
 forbidden.addSubnet('fd00:ec2::', 32, 'ipv6');
 forbidden.addAddress('fd20:ce::254', 'ipv6');
-forbidden.addAddress('100.100.100.200');
+forbid('169.254.0.0', 16);
+for (const address of metadata) forbid(address, 32);
+
+/** An IPv4 network, also where NAT64 (64:ff9b:) and 6to4 (2002:) embed it. */
+function forbid(address: string, bits: number): void {
+  const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number);
+  const groups = `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+  forbidden.addSubnet(address, bits);
+  forbidden.addSubnet(`64:ff9b::${groups}`, 96 + bits, 'ipv6');
+  forbidden.addSubnet(`2002:${groups}::`, 16 + bits, 'ipv6');
+}
 
 function isForbidden(address: string): boolean {
   return forbidden.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');

@@ -66,7 +66,7 @@ const limits = {
   ...{ maxBytes: 2 ** 22, maxEntries: 100, maxRatio: 200 },
   ...{ idleMs: 600_000, mostMs: 600_000 },
 };
-const allowedUrls = [`${base}/(?!other/)[^?]*(\\?key=.*)?`, 'http://(1[06]|\\[).*'];
+const allowedUrls = [`${base}/(?!other/)[^?]*(\\?key=.*)?`, 'http://(1(0|6|92)|\\[).*'];
 const packages = await createPackages({ ...settings, allowedUrls }, limits);
 t.teardown(async () => {
   server.closeAllConnections();
@@ -224,6 +224,11 @@ const hosts = [
   '[64:ff9b::169.254.170.2]',
   '[2002:a9fe:a9fe::1]',
   '100.100.100.200',
+  '[64:ff9b::100.100.100.200]',
+  '168.63.129.16',
+  '[2002:a83f:8110::1]',
+  '192.0.0.192',
+  '[64:ff9b::c000:c0]',
   '[fe80::1]',
 ];
 for (const host of hosts) {
