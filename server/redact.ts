@@ -7,7 +7,10 @@
  * @param location  a path or URL, or `name=` and one of those.
  */
 export function redact(location: string): string {
-  const [, start, rest = ''] = /^((?:[^/=]+=)?\s*https?:[\\/\s]*)(.*)$/is.exec(location) ?? [];
+  const [, start, slashes = '', rest = ''] =
+    /^((?:[^/=]+=)?\s*https?:)([\\/\s]*)(.*)$/is.exec(location) ?? [];
   if (start === undefined) return location;
-  return start + rest.replace(/[?#].*$/s, '').replace(/^[^\\/]*@/, '');
+  // Where it is not to be told apart, all of it may be a password.
+  if (!URL.canParse(location.slice(start.search(/https?:$/i)))) return start;
+  return start + slashes + rest.replace(/[?#].*$/s, '').replace(/^[^\\/]*@/, '');
 }

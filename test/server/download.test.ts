@@ -278,6 +278,9 @@ const shown = [
   ['name=HTTPS://u:p@h/a.mar?X-Signature=s', 'name=HTTPS://h/a.mar'],
   ['https:\\\\u:p@@h:1\\a.mar#f', 'https:\\\\h:1\\a.mar'],
   ['http://h?/u@x', 'http://h'],
+  ['http://u:p/w@h/a.mar', 'http:'],
+  ['name= https://u:p?w@h/a.mar', 'name= https:'],
+  ['https://u:p#w@h/a.mar', 'https:'],
   ['models/a?.mar', 'models/a?.mar'],
 ] as const;
 
