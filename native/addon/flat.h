@@ -5,8 +5,9 @@
 //
 // Layout, as in lib/flat.ts:
 //   buffer: bytes of the records that follow (int32), 4 bytes of nothing, records
-//   record: its bytes (int32), number of the model or 0 for an answer (int32), id (float64),
-//   tensors tensor: rank and dims (int32), from the next multiple of 8 on its elements
+//   record: its bytes (int32), number of the model or 0 for an answer (int32), id (float64), then
+//           its tensors
+//   tensor: rank and dims (int32), from the next multiple of 8 on its elements
 // Tensors and records end at a multiple of 8. Who reads the records sets their bytes to 0; until
 // then one may append requests, but no answers.
 #pragma once

@@ -142,24 +142,24 @@ t.test('a request that a getter makes meanwhile harms neither', async t => {
   t.same((await inner)?.y?.data, Float32Array.of(1, 2));
 });
 
-t.test('a getter that closes the model fails its own request', async t => {
-  const model = await loadModel(fixture('identity_float32.onnx'));
-  let closing: Promise<void> | undefined;
-  const before = model.predict({ x: Float32Array.of(1, 2) });
-  const inputs: Inputs = {
-    get x() {
-      closing = model.close();
-      return Float32Array.of(3, 4);
-    },
-  };
-  const during = model.predict(inputs).then(
-    ({ y }) => y?.data,
-    (error: { code: string }) => error.code,
-  );
-  t.same((await before).y?.data, Float32Array.of(1, 2));
-  t.same(await during, Float32Array.of(3, 4), 'close() lets what was called before it finish');
-  await closing;
-});
+for (const others of [1, 0]) {
+  const outcome = others > 0 ? 'is answered with them' : 'is refused';
+  t.test(`with ${others} in flight, one whose getter closes the model ${outcome}`, async t => {
+    const model = await loadModel(fixture('identity_float32.onnx'));
+    let closing: Promise<void> | undefined;
+    const before = Array.from({ length: others }, () => model.predict({ x: new Float32Array(2) }));
+    const inputs: Inputs = {
+      get x() {
+        closing = model.close();
+        return Float32Array.of(3, 4);
+      },
+    };
+    const during = model.predict(inputs);
+    if (others > 0) t.same((await during).y?.data, Float32Array.of(3, 4));
+    else t.equal((await failure(during)).code, 'INFER_CLOSED');
+    await Promise.all([...before, closing]);
+  });
+}
 
 t.test('more small calls in one turn than a buffer holds are all answered', async t => {
   const model = await loadModel(fixture('identity_float32.onnx'), {
