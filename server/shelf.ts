@@ -44,8 +44,8 @@ export interface Shelf {
   /** @throws  what loadModel() throws, and INFER_BAD_INPUT for preprocessing that does not fit the model. */
   readonly load: (order: LoadOrder) => Promise<Model>;
   readonly publish: (directory: Directory) => void;
-  /** Resolves when no request of this thread holds the model; it must not be in the directory any more. */
-  readonly quiet: (id: number) => Promise<void>;
+  /** Whether no request of this thread holds the model within the limit; it must not be in the directory any more. */
+  readonly quiet: (id: number, limitMs: number) => Promise<boolean>;
   /** Lets accepted requests finish, then gives up this thread's share. Harmless for one that is not loaded. */
   readonly unload: (id: number) => Promise<void>;
   /** @param version  the default one when left out. */
@@ -58,7 +58,7 @@ export interface Shelf {
 }
 
 interface Loaded extends Served {
-  readonly quiet: () => Promise<void>;
+  readonly quiet: (limitMs: number) => Promise<boolean>;
 }
 
 export function createShelf(): Shelf {
@@ -80,7 +80,7 @@ export function createShelf(): Shelf {
       directory = next;
       forgetGone(variants, directory);
     },
-    quiet: async id => loaded.get(id)?.quiet(),
+    quiet: async (id, limitMs) => (await loaded.get(id)?.quiet(limitMs)) ?? true,
     unload,
     find: (name, version) => {
       const entry = directory.get(name);
@@ -142,10 +142,14 @@ function withHolds(model: Model): Loaded {
       for (const resolve of onQuiet) resolve();
       onQuiet = [];
     },
-    quiet: () =>
+    quiet: limitMs =>
       new Promise(resolve => {
-        if (holds === 0) resolve();
-        else onQuiet.push(resolve);
+        if (holds === 0) return resolve(true);
+        const timer = setTimeout(() => resolve(false), limitMs).unref();
+        onQuiet.push(() => {
+          clearTimeout(timer);
+          resolve(true);
+        });
       }),
   };
 }

@@ -11,7 +11,7 @@ import { type Directory, type LoadOrder, labelOf, type Shelf } from './shelf.js'
 export interface OtherShelf {
   readonly load: (order: LoadOrder) => Promise<void>;
   readonly publish: (directory: Directory) => Promise<void>;
-  readonly quiet: (id: number) => Promise<void>;
+  readonly quiet: (id: number, limitMs: number) => Promise<boolean>;
   readonly unload: (id: number) => Promise<void>;
 }
 
@@ -46,8 +46,9 @@ export function joinShelves(own: Shelf, others: () => readonly OtherShelf[]): Sh
       own.publish(directory);
       await Promise.all(all(shelf => shelf.publish(directory)));
     },
-    quiet: async id => {
-      await Promise.all([own.quiet(id), ...all(shelf => shelf.quiet(id))]);
+    quiet: async (id, limitMs) => {
+      const asked = [own.quiet(id, limitMs), ...all(shelf => shelf.quiet(id, limitMs))];
+      return (await Promise.all(asked)).every(isQuiet => isQuiet);
     },
     unload: async id => {
       await Promise.all(unloadAll(id));

@@ -27,7 +27,7 @@ async function run(port: Port, { thread, config, ended }: ThreadTask): Promise<v
       await shelf.load(order);
     },
     publish: shelf.publish,
-    quiet: shelf.quiet,
+    quiet: ({ id, limitMs }) => shelf.quiet(id, limitMs),
     unload: shelf.unload,
     start: async ({ mount }) => {
       const own = protocols.map(protocol => onlyPredictions(protocol, main));

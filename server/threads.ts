@@ -42,7 +42,7 @@ export type ThreadOffers = {
   readonly load: (order: LoadOrder) => Promise<void>;
   readonly publish: (directory: Directory) => void;
   /** See Shelf. */
-  readonly quiet: (id: number) => Promise<void>;
+  readonly quiet: (what: { id: number; limitMs: number }) => Promise<boolean>;
   readonly unload: (id: number) => Promise<void>;
   /** Resolves when it is ready for connections. */
   readonly start: (start: ThreadStart) => Promise<AppDescriptor>;
@@ -141,7 +141,7 @@ function shelfOf(thread: Thread): OtherShelf {
   return {
     load: order => ask(thread, 'load', order),
     publish: directory => ask(thread, 'publish', directory),
-    quiet: id => ask(thread, 'quiet', id),
+    quiet: (id, limitMs) => ask(thread, 'quiet', { id, limitMs }),
     unload: id => ask(thread, 'unload', id),
   };
 }

@@ -51,7 +51,8 @@ export interface Shelves {
   readonly load: (order: LoadOrder) => Promise<Model>;
   /** Resolves when every thread goes by it. */
   readonly publish: (directory: Directory) => Promise<void>;
-  readonly quiet: (id: number) => Promise<void>;
+  /** Whether no request holds the model within the limit, which counts on each thread from when it is asked. */
+  readonly quiet: (id: number, limitMs: number) => Promise<boolean>;
   readonly unload: (id: number) => Promise<void>;
 }
 
@@ -204,7 +205,7 @@ export async function stop(
   if (running === undefined) return;
   entry.ending = ending;
   await publish(state);
-  if (!(await isInTime(state.shelves.quiet(running.id), limitMs))) {
+  if (!(await state.shelves.quiet(running.id, limitMs))) {
     entry.ending = undefined;
     await publish(state);
     const label = labelOf(name, version);

@@ -39,8 +39,10 @@ function setUp() {
     publish: async next => {
       directory = next;
     },
-    quiet: async () => {
-      if (onQuiet !== undefined) await new Promise<void>(resolve => onQuiet?.push(resolve));
+    quiet: async (_, limitMs) => {
+      if (onQuiet === undefined) return true;
+      if (limitMs > 0) await new Promise<void>(resolve => onQuiet?.push(resolve));
+      return limitMs > 0;
     },
     unload: async id => {
       gone.push(id);

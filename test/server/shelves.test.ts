@@ -7,6 +7,7 @@ import { MessageChannel } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { InferenceError } from '../../lib/index.js';
 import { createPeer } from '../../server/peer.js';
+import { createRegistry } from '../../server/registry/index.js';
 import { createShelf } from '../../server/shelf.js';
 import { joinShelves, type OtherShelf } from '../../server/shelves.js';
 import { failure } from '../helpers.js';
@@ -22,7 +23,10 @@ function otherShelf(events: string[], before: () => Promise<void>): OtherShelf {
       events.push('loaded');
     },
     publish: async directory => shelf.publish(directory),
-    quiet: shelf.quiet,
+    quiet: async (id, limitMs) => {
+      await new Promise(resolve => setTimeout(resolve, 10)); // the way there takes longer than no time
+      return shelf.quiet(id, limitMs);
+    },
     unload: async id => {
       await shelf.unload(id);
       events.push('unloaded');
@@ -46,6 +50,21 @@ t.test('a model that one thread cannot load is unloaded when the others have it'
   t.match(error, { code: 'INFER_MODEL_INVALID', message: 'not here' });
   t.same(events, ['loaded', 'unloaded', 'unloaded']);
 });
+
+t.test(
+  'a model that no request holds can go at once, whatever its threads take to say so',
+  async t => {
+    const other = otherShelf([], async () => {});
+    const registry = createRegistry({
+      shelves: joinShelves(createShelf(), () => [other]),
+      locate: async path => ({ path, options: {}, notes: [], release: async () => {} }),
+      warn: () => {},
+    });
+    await (await registry.register({ url: iris })).loaded;
+    await registry.unregister('iris', undefined, 0);
+    t.same(registry.list(), []);
+  },
+);
 
 /** A copy of the iris model. */
 async function copyOf(t: Test): Promise<string> {
