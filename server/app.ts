@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Joins the protocols' route tables; refuses two owners of one path; finds the route of a request.
+// Joins the protocols' route tables; refuses two owners of one path; answers each request by its route.
 import { InferenceError } from '../lib/index.js';
 import type { Log } from './log.js';
 import type {
@@ -10,9 +10,9 @@ import type {
   ListenerName,
   Protocol,
   Responder,
-  Route,
   ServerContext,
 } from './route.js';
+import { createRouter, findRoute, type NotFound, type Owned } from './router.js';
 import { kindOf, type Throttle } from './throttle.js';
 
 export interface AppOptions {
@@ -28,23 +28,15 @@ export interface Mount {
   readonly isLoopback: boolean;
 }
 
-/** A route together with the errors of its protocol and its path cut at the slashes. */
-interface Endpoint {
-  readonly route: Route;
-  readonly errors: ErrorStyle;
-  /** undefined stands for a parameter. */
-  readonly segments: readonly (string | undefined)[];
-}
-
 /**
  * Makes what answers the requests of one listener.
  * @throws  Error when two protocols claim the same method and path.
  */
 export function createResponder(options: AppOptions, mount: Mount): Responder {
-  const endpoints = endpointsOf(options, mount);
+  const router = createRouter(routesOf(options, mount));
   const { errors, context } = options;
   return request => {
-    const found = find(endpoints, request);
+    const found = findRoute(router, request);
     if (!('route' in found)) return refuse(errors, found);
     const { route, params } = found;
     if (route.listener === 'management' && mount.isLoopback && !isFromHere(request)) {
@@ -55,84 +47,21 @@ export function createResponder(options: AppOptions, mount: Mount): Responder {
   };
 }
 
-function endpointsOf({ protocols, context }: AppOptions, { listeners }: Mount): Endpoint[] {
-  const endpoints: Endpoint[] = [];
+/** What one listener serves, in the order of the protocols. */
+function routesOf({ protocols, context }: AppOptions, { listeners }: Mount): Owned[] {
+  const owned: Owned[] = [];
   const owners = new Map<string, string>();
   for (const { name, errors, routes } of protocols) {
-    for (const route of routes(context)) {
+    for (const route of routes(context, listeners)) {
       if (!listeners.includes(route.listener)) continue;
       const key = `${route.method} ${route.path.replace(/\{\w+\}/g, '{}')}`;
       const owner = owners.get(key);
       if (owner !== undefined) throw new Error(`${key}: claimed by ${owner} and by ${name}`);
       owners.set(key, name);
-      const segments = route.path.slice(1).split('/').map(toSegment);
-      endpoints.push({ route, errors, segments });
+      owned.push({ route, errors });
     }
   }
-  return endpoints;
-}
-
-function toSegment(segment: string): string | undefined {
-  return segment.startsWith('{') ? undefined : segment;
-}
-
-interface Found {
-  readonly route: Route;
-  readonly errors: ErrorStyle;
-  readonly params: readonly string[];
-}
-
-/** Why there is no route: `allow` lists the methods that the path does have. */
-type NotFound = { readonly allow: readonly string[] } | { readonly badPath: string };
-
-function find(endpoints: readonly Endpoint[], { method, path }: HttpRequest): Found | NotFound {
-  const segments = decodePath(path);
-  if (segments === undefined) return { badPath: path };
-  const wanted = method === 'HEAD' ? 'GET' : method;
-  const allow: string[] = [];
-  for (const { route, errors, segments: pattern } of endpoints) {
-    const params = match(pattern, segments);
-    if (params === undefined) continue;
-    if (route.method === wanted) return { route, errors, params };
-    allow.push(route.method);
-    if (route.method === 'GET') allow.push('HEAD');
-  }
-  return { allow };
-}
-
-/** Cut first and decoded then, so that an encoded slash stays within its segment. Trailing slashes do not count. */
-function decodePath(path: string): string[] | undefined {
-  let end = path.length;
-  while (end > 1 && path[end - 1] === '/') end--;
-  const segments: string[] = []; // by hand: split() is a call into the runtime
-  let start = 1;
-  for (let at = path.indexOf('/', 1); at > 0 && at < end; at = path.indexOf('/', start)) {
-    segments.push(path.slice(start, at));
-    start = at + 1;
-  }
-  segments.push(path.slice(start, end));
-  if (!path.includes('%')) return segments;
-  try {
-    return segments.map(decodeURIComponent);
-  } catch {
-    return undefined;
-  }
-}
-
-function match(
-  pattern: readonly (string | undefined)[],
-  segments: readonly string[],
-): string[] | undefined {
-  if (pattern.length !== segments.length) return undefined;
-  const params: string[] = [];
-  for (let index = 0; index < segments.length; index++) {
-    const segment = segments[index] ?? '';
-    const literal = pattern[index];
-    if (literal === segment) continue;
-    if (literal !== undefined || segment === '') return undefined;
-    params.push(segment);
-  }
-  return params;
+  return owned;
 }
 
 function refuse(errors: ErrorStyle, reason: NotFound): HttpReply {

@@ -118,10 +118,13 @@ export type Handler = (
 
 export type ListenerName = 'inference' | 'management' | 'metrics';
 
-/** One endpoint. `path` is `/literal/{name}`; a GET route also answers HEAD. */
+/**
+ * One endpoint. `path` is `/literal/{name}`, where any further segments may follow when it ends in `/*`. A GET route also
+ * answers HEAD, an ANY route every method that no route before it takes.
+ */
 export interface Route {
   readonly listener: ListenerName;
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS' | 'ANY';
   readonly path: string;
   readonly handle: Handler;
 }
@@ -138,7 +141,8 @@ export interface ErrorStyle {
 export interface Protocol {
   readonly name: string;
   readonly errors: ErrorStyle;
-  readonly routes: (server: ServerContext) => readonly Route[];
+  /** @param listeners  the APIs that share one listener; routes of others are left out. */
+  readonly routes: (server: ServerContext, listeners: readonly ListenerName[]) => readonly Route[];
 }
 
 /** What handlers may ask of the running server. */
@@ -150,6 +154,7 @@ export interface ServerContext {
   /** What this thread can run. */
   readonly find: Shelf['find'];
   readonly trafficOf: Shelf['trafficOf'];
+  readonly startupModel: Shelf['startupModel'];
   /** Requests of this thread by variant. */
   readonly variants: VariantCounts;
   /** On the main thread only, which answers everything that is not about predictions. */

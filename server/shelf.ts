@@ -23,6 +23,8 @@ export interface DirectoryEntry {
   readonly versions: ReadonlyMap<string, number | undefined>;
   /** Shares out the requests that name no version. */
   readonly traffic: Traffic | undefined;
+  /** Whether the server was started with it. */
+  readonly isOfStart: boolean;
 }
 
 /** What leads requests to models, by name. It is replaced as a whole, so that no request sees half of a change. */
@@ -51,6 +53,8 @@ export interface Shelf {
   /** @param version  the default one when left out. */
   readonly find: (name: string, version?: string) => Served | Missing;
   readonly trafficOf: (name: string) => Traffic | undefined;
+  /** The only model that is left of those that the server was started with; undefined when there are others, or none. */
+  readonly startupModel: () => string | undefined;
   /** Counted by whoever chooses; a variant that goes from the directory takes its count along. */
   readonly variants: VariantCounts;
   /** Gives up all of them. */
@@ -65,6 +69,7 @@ export function createShelf(): Shelf {
   const loaded = new Map<number, Loaded>();
   const variants: VariantCounts = new Map();
   let directory: Directory = new Map();
+  let startupModel: string | undefined;
   const unload = async (id: number) => {
     const entry = loaded.get(id);
     loaded.delete(id);
@@ -78,6 +83,7 @@ export function createShelf(): Shelf {
     },
     publish: next => {
       directory = next;
+      startupModel = onlyOfStart(next);
       forgetGone(variants, directory);
     },
     quiet: async (id, limitMs) => (await loaded.get(id)?.quiet(limitMs)) ?? true,
@@ -90,12 +96,18 @@ export function createShelf(): Shelf {
       return loaded.get(entry.versions.get(wanted) ?? -1) ?? 'no-worker';
     },
     trafficOf: name => directory.get(name)?.traffic,
+    startupModel: () => startupModel,
     variants,
     close: async () => {
       directory = new Map();
       await Promise.all([...loaded.keys()].map(unload));
     },
   };
+}
+
+function onlyOfStart(directory: Directory): string | undefined {
+  const [only, other] = [...directory].filter(([, { isOfStart }]) => isOfStart);
+  return other === undefined ? only?.[0] : undefined;
 }
 
 function forgetGone(counts: VariantCounts, directory: Directory): void {

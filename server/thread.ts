@@ -52,6 +52,7 @@ async function run(port: Port, { thread, config, ended }: ThreadTask): Promise<v
     failures,
     find: shelf.find,
     trafficOf: shelf.trafficOf,
+    startupModel: shelf.startupModel,
     variants,
     registry: absent,
     decode: decoding.decode,
@@ -80,9 +81,9 @@ function onlyPredictions(protocol: Protocol, main: Peer<MainOffers>): Protocol {
     const { body } = reply;
     return typeof body === 'string' ? reply : { ...reply, body: Buffer.from(body) };
   };
-  const routes = (server: ServerContext) =>
+  const routes: Protocol['routes'] = (server, listeners) =>
     protocol
-      .routes(server)
+      .routes(server, listeners)
       .map(route => (route.listener === 'inference' ? route : { ...route, handle: askMain }));
   return { ...protocol, routes };
 }

@@ -76,6 +76,7 @@ export async function runServer(report: ConfigReport, options: ServeOptions): Pr
       failures,
       find: shelf.find,
       trafficOf: shelf.trafficOf,
+      startupModel: shelf.startupModel,
       variants,
       registry,
       decode: decoding.decode,

@@ -239,7 +239,8 @@ export function publish({ names, shelves }: State): Promise<void> {
           return [version, ending === undefined ? running?.id : undefined] as const;
         }),
       );
-      return [[name, { defaultVersion, versions: ids, traffic }] as const];
+      const isOfStart = seen.some(({ loadedAtStartup }) => loadedAtStartup);
+      return [[name, { defaultVersion, versions: ids, traffic, isOfStart }] as const];
     }),
   );
   return shelves.publish(directory);
