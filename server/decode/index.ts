@@ -3,8 +3,19 @@
 import { availableParallelism } from 'node:os';
 import type { ModelInfo, TensorSpec } from '../../lib/index.js';
 import { badInput, quote, quoteAll } from './describe.js';
+import {
+  concern,
+  type Fields,
+  fieldOf,
+  isForm,
+  isMislabelledJson,
+  joinFields,
+  namedInputs,
+  pickField,
+  readForm,
+} from './fields.js';
 import { createImageDecoder, type DecodeImage, type ImageTensor, looksLikeImage } from './image.js';
-import { type Part, readParts } from './multipart.js';
+import { joinJson } from './json_fields.js';
 import { createTurns, type TakeTurn, type TurnStats } from './turns.js';
 
 export interface EncodedBody {
@@ -32,7 +43,19 @@ export type Decoded =
  * @throws   INFER_BAD_INPUT when the body is not what its type says; for images INFER_QUEUE_FULL, INFER_DEADLINE and
  *           INFER_CANCELLED as well.
  */
-export type Decode = (encoded: EncodedBody, info: ModelInfo) => Decoded | Promise<Decoded>;
+export type Decode = (
+  encoded: EncodedBody,
+  info: ModelInfo,
+  given?: Given,
+) => Decoded | Promise<Decoded>;
+
+/** Named values that were read before the body is decoded. */
+export interface Given {
+  /** Of the query string, where it counts as input; those of the body lie over them. */
+  readonly query?: Fields;
+  /** Of the body, when it is a form. */
+  readonly form?: Fields;
+}
 
 /** What a body, or a part of a form, is decoded with. */
 interface Job {
@@ -43,6 +66,7 @@ interface Job {
   readonly type: string;
   readonly info: ModelInfo;
   readonly encoded: EncodedBody;
+  readonly given: Given;
   readonly decodeImage: DecodeImage;
   readonly takeTurn: TakeTurn;
 }
@@ -74,27 +98,41 @@ const image: Decoder = {
   },
 };
 
-const multipart: Decoder = {
-  takes: ({ type }) => type === 'multipart/form-data',
+/** A form, or a body beside a query that has a value for the model. */
+const fields: Decoder = {
+  takes: ({ type, info, given: { query } }) =>
+    isForm(type) || (query !== undefined && concern(query, info)),
   decode: async job => {
-    const parts = await readParts(job.bytes, job.contentType);
-    const specs = imageInputs(job.info);
-    if (specs.length > 1)
-      return imagesToTensors(
-        job,
-        specs.map(spec => pickImage(parts, spec)),
-      );
-    const [name, part] = pickPart(parts, job.info);
-    const type = part.contentType;
-    const inner = { ...job, bytes: part.bytes, type, contentType: type };
-    const decoder = [json, image].find(({ takes }) => takes(inner));
-    return decoder === undefined
-      ? unsupported(inner, `part ${quote(name)}`)
-      : decoder.decode(inner);
+    const { bytes, contentType, type, given } = job;
+    if (isForm(type)) {
+      const form = given.form ?? (await readForm(bytes, contentType));
+      return fromFields(joinFields(given.query, form), job);
+    }
+    const body = { contentType: type, bytes };
+    return fromFields(
+      joinFields(given.query, new Map(bytes.length > 0 ? [['body', body]] : [])),
+      job,
+    );
   },
 };
 
-const decoders: readonly Decoder[] = [json, multipart, image];
+function fromFields(all: Fields, job: Job): Decoded | Promise<Decoded> {
+  const images = imageInputs(job.info);
+  if (images.length > 1) {
+    return imagesToTensors(
+      job,
+      images.map(spec => imageField(all, spec)),
+    );
+  }
+  const named = namedInputs(all, job.info);
+  if (named.length > 0 && images.length === 0) return { kind: 'json', bytes: joinJson(all, named) };
+  const [name, { bytes, contentType: type }] = pickField(all, job.info);
+  const inner = { ...job, bytes, type, contentType: type };
+  const decoder = [json, image].find(({ takes }) => takes(inner));
+  return decoder === undefined ? unsupported(inner, `field ${quote(name)}`) : decoder.decode(inner);
+}
+
+const decoders: readonly Decoder[] = [fields, json, image];
 
 export interface DecodeLimits {
   /** Largest width times height of an image. */
@@ -120,28 +158,30 @@ export function createDecoding(limits: DecodeLimits): Decoding {
   const atOnce = Math.max(1, Math.floor(poolThreads / httpThreads));
   const decodeImage = createImageDecoder(maxImagePixels);
   const { take: takeTurn, stats } = createTurns({ atOnce, maxWaiting: maxWaitingImages });
-  const decode: Decode = (encoded, info) => {
+  const decode: Decode = (encoded, info, given = {}) => {
     const { body, contentType, contentEncoding } = encoded;
     if (contentEncoding !== '' && contentEncoding.toLowerCase() !== 'identity') {
       const message = `header content-encoding: expected none, got ${quote(contentEncoding)}`;
       return { kind: 'unsupported', message };
     }
-    const type = withoutParameters(contentType);
-    const job = { bytes: body, contentType, type, info, encoded, decodeImage, takeTurn };
+    const type = typeOf(contentType, body);
+    const job = { bytes: body, contentType, type, info, encoded, given, decodeImage, takeTurn };
     const decoder = decoders.find(({ takes }) => takes(job));
     return decoder === undefined ? unsupported(job, 'header content-type') : decoder.decode(job);
   };
   return { decode, stats };
 }
 
-function withoutParameters(contentType: string): string {
+/** Without parameters, in lower case; empty also for JSON that is said to be a form. */
+export function typeOf(contentType: string, body: Buffer): string {
   const end = contentType.indexOf(';');
-  return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
+  const type = (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
+  return isMislabelledJson(type, body) ? '' : type;
 }
 
 function unsupported({ type, info }: Job, where: string): Decoded {
   const images = imageInputs(info).length > 0 ? ', image/*, application/octet-stream' : '';
-  const expected = `application/json, multipart/form-data${images} for model ${quote(info.name)}`;
+  const expected = `application/json, multipart/form-data, application/x-www-form-urlencoded${images} for model ${quote(info.name)}`;
   return { kind: 'unsupported', message: `${where}: expected ${expected}, got ${quote(type)}` };
 }
 
@@ -170,24 +210,7 @@ async function imagesToTensors(job: Job, images: readonly ImagePart[]): Promise<
 }
 
 /** Of several images each has the name of its input. */
-function pickImage(parts: ReadonlyMap<string, Part>, spec: TensorSpec): ImagePart {
-  const part = parts.get(spec.name);
-  if (part !== undefined) return { spec, bytes: part.bytes, where: `part ${quote(spec.name)}` };
-  const got = quoteAll([...parts.keys()]);
-  throw badInput('body', `a part ${quote(spec.name)} with an image`, `the parts ${got}`);
-}
-
-/** The order in which MMS looks: the name of the input, then the two usual ones. */
-function pickPart(parts: ReadonlyMap<string, Part>, info: ModelInfo): [string, Part] {
-  const names = [info.signature.inputs[0]?.name ?? '', 'body', 'data'];
-  for (const name of names) {
-    const part = parts.get(name);
-    if (part !== undefined) return [name, part];
-  }
-  const got = quoteAll([...parts.keys()]);
-  throw badInput(
-    'body',
-    `a part named one of ${quoteAll([...new Set(names)])}`,
-    `the parts ${got}`,
-  );
+function imageField(all: Fields, spec: TensorSpec): ImagePart {
+  const { bytes } = fieldOf(all, spec, 'an image');
+  return { spec, bytes, where: `field ${quote(spec.name)}` };
 }

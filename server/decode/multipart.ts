@@ -4,7 +4,7 @@ import { Busboy } from '@fastify/busboy';
 import { badInput } from './describe.js';
 
 export interface Part {
-  /** Without parameters, in lower case; empty when the part names none. */
+  /** Without parameters, in lower case; empty for plain text, which is what a part is that names none. */
   readonly contentType: string;
   readonly bytes: Buffer;
 }
@@ -42,7 +42,11 @@ export function readParts(body: Buffer, contentType: string): Promise<Map<string
         stream.on('data', chunk => chunks.push(chunk));
         stream.on('error', error => fail(error.message));
         stream.on('end', () => {
-          parts.set(name, { contentType: type.toLowerCase(), bytes: Buffer.concat(chunks) });
+          const contentType = type.toLowerCase();
+          parts.set(name, {
+            contentType: contentType === 'text/plain' ? '' : contentType,
+            bytes: Buffer.concat(chunks),
+          });
         });
       });
       parser.on('partsLimit', () => fail(`more than ${maxParts} parts`));

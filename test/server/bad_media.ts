@@ -98,7 +98,7 @@ export const media: readonly BadRequest[] = [
   inForm(
     'a form with another name',
     formOf('file', png),
-    /^body: expected a part named one of "image", "body", "data", got the parts "file"$/,
+    /^body: expected a field named one of "image", "body", "data", got the fields "file"$/,
   ),
   inForm(
     'a form with an empty file',
@@ -130,7 +130,7 @@ export const media: readonly BadRequest[] = [
     ...inForm(
       'a form with a video',
       formOf('data', png, 'video/mp4'),
-      /^part "data": expected .*, got "video\/mp4"$/,
+      /^field "data": expected .*, got "video\/mp4"$/,
     ),
     status: 415,
   },

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Several fields, each with the JSON value of one input -> one body in the form of the Open Inference Protocol.
+import type { ElementType, TensorSpec } from '../../lib/index.js';
+import { badInput, quote } from './describe.js';
+import { type Fields, fieldOf } from './fields.js';
+
+/** @source Open Inference Protocol, table of tensor data types. */
+const datatypes: Readonly<Record<ElementType, string>> = {
+  float32: 'FP32',
+  float64: 'FP64',
+  float16: 'FP16',
+  bfloat16: 'BF16',
+  int8: 'INT8',
+  int16: 'INT16',
+  int32: 'INT32',
+  int64: 'INT64',
+  uint8: 'UINT8',
+  uint16: 'UINT16',
+  uint32: 'UINT32',
+  uint64: 'UINT64',
+  bool: 'BOOL',
+  string: 'BYTES',
+};
+
+/**
+ * Numbers go into it as they are written, so that none loses digits.
+ * @param inputs  that have a field each, holding a value nested like the input's shape.
+ * @throws        INFER_BAD_INPUT for a field that is no JSON.
+ */
+export function joinJson(fields: Fields, inputs: readonly TensorSpec[]): Buffer {
+  const parts = inputs.flatMap((spec, index) => {
+    const { bytes } = fieldOf(fields, spec, 'JSON');
+    const shape = shapeOf(parse(bytes, spec.name));
+    const head = { name: spec.name, datatype: datatypes[spec.type], shape };
+    const opening = `${index === 0 ? '' : ','}${JSON.stringify(head).slice(0, -1)},"data":`;
+    return [Buffer.from(opening), bytes, Buffer.from('}')];
+  });
+  return Buffer.concat([Buffer.from('{"inputs":['), ...parts, Buffer.from(']}')]);
+}
+
+function parse(bytes: Buffer, name: string): unknown {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw badInput(`field ${quote(name)}`, 'JSON', reason);
+  }
+}
+
+/** By the first element of each axis; whoever reads the values sees whether the others agree. */
+function shapeOf(value: unknown): number[] {
+  const shape: number[] = [];
+  for (let inner = value; Array.isArray(inner); inner = inner[0]) shape.push(inner.length);
+  return shape;
+}
