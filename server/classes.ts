@@ -20,9 +20,14 @@ const plain: Postprocess = { topK: 5, softmax: false };
  * The answer to an image: `[{"class": name, "probability": number}]`, best first.
  * @param scores  shape [1, classes] or [classes], further axes of size 1; of several rows the first counts.
  * @param post    from model.json: labels (else the numbers of the classes), topK, softmax.
+ * @param form    `object` for `{name: number}`, as TorchServe answers.
  * @returns       JSON text. Equal scores keep the order of the classes; NaN comes last.
  */
-export function topClassesText(scores: Tensor, post: Postprocess = plain): string {
+export function topClassesText(
+  scores: Tensor,
+  post: Postprocess = plain,
+  form: 'list' | 'object' = 'list',
+): string {
   const rows = scores.shape.length > 1 ? Math.max(scores.shape[0] ?? 1, 1) : 1;
   const all = numbersOf(scores);
   const row = all.subarray(0, all.length / rows);
@@ -30,9 +35,10 @@ export function topClassesText(scores: Tensor, post: Postprocess = plain): strin
   const best = [...values.keys()].sort((a, b) => compare(values, a, b)).slice(0, post.topK);
   const entries = best.map(index => {
     const name = JSON.stringify(post.labels?.[index] ?? String(index));
-    return `{"class":${name},"probability":${float32Text(Math.fround(values[index] ?? 0))}}`;
+    const value = float32Text(Math.fround(values[index] ?? 0));
+    return form === 'list' ? `{"class":${name},"probability":${value}}` : `${name}:${value}`;
   });
-  return `[${entries.join(',')}]`;
+  return form === 'list' ? `[${entries.join(',')}]` : `{${entries.join(',')}}`;
 }
 
 function compare(values: Float64Array, a: number, b: number): number {

@@ -27,6 +27,7 @@ export interface Config {
   readonly unregisterTimeoutMs: number;
   readonly drainTimeoutMs: number;
   readonly drainGraceMs: number;
+  readonly profile: 'mms' | 'mms-0.x' | 'torchserve';
   readonly logLevel: LogLevel;
 }
 
@@ -182,6 +183,14 @@ export const settingTable: readonly SettingRow[] = [
     ...milliseconds,
     default: 1_000,
     description: 'How long idle connections are kept open while draining.',
+  },
+  {
+    key: 'profile',
+    type: 'choice',
+    choices: ['mms', 'mms-0.x', 'torchserve'],
+    default: 'mms',
+    description:
+      'The server whose answers clients expect: Multi Model Server 1.x, the same with the answers of 0.x to its own routes, or TorchServe.',
   },
   {
     key: 'logLevel',

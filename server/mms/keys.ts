@@ -98,6 +98,11 @@ const used: readonly MmsKey[] = [
     settings: value => ({ unregisterTimeoutMs: Math.min(Number(value) * 1000, longestMs) }),
     isVariable,
   },
+  {
+    key: 'legacy_04_responses',
+    type: 'boolean',
+    settings: value => (value.toLowerCase() === 'true' ? { profile: 'mms-0.x' } : {}),
+  },
 ];
 
 function listOf(value: string): readonly string[] | undefined {
@@ -114,8 +119,7 @@ const withoutEffect: readonly MmsKey[] = [
   {
     key: 'decode_input_request',
     type: 'boolean',
-    unsupported: later,
-    unless: 'true',
+    ignored: 'a body always becomes tensors',
     isVariable,
   },
   { key: 'cors_allowed_origin', type: 'text', unsupported: later, isVariable },

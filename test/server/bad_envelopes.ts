@@ -64,21 +64,8 @@ export const envelopes: readonly BadRequest[] = [
     ...noModel,
     says: /not found/,
   },
-  {
-    name: 'GET for POST',
-    path: '/predictions/iris',
-    method: 'GET',
-    status: 405,
-    says: /not allowed/,
-  },
-  {
-    name: 'DELETE for POST',
-    path: '/predictions/iris',
-    method: 'DELETE',
-    status: 405,
-    says: /not allowed/,
-  },
-  { name: 'a made-up method', path: '/ping', method: 'BREW', status: 405, says: /not allowed/ },
+  { name: 'nothing at all', path: '/predictions/iris', method: 'GET', says: /JSON/ },
+  { name: 'a made-up method', path: '/', method: 'BREW', status: 405, says: /not allowed/ },
   {
     name: 'an unknown type',
     path: '/predictions/iris',

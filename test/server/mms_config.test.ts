@@ -147,7 +147,7 @@ t.test('every known key is used or has a reason, whatever its case may be', asyn
     { kind: 'unsupported', key: 'grpc_inference_port', source: 'f:2' },
     { kind: 'ignored', key: 'ipex_enable', source: 'f:3' },
   ]);
-  const usual = 'decode_input_request=true\nnumber_of_gpu=0\ndebug=FALSE\nenable_model_api=true';
+  const usual = 'number_of_gpu=0\ndebug=FALSE\nenable_model_api=true';
   t.same(readProperties(usual, 'f', {}).notes, [], 'what we do anyway');
 });
 

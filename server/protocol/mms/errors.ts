@@ -36,6 +36,7 @@ const statusTable: Readonly<Record<number, { readonly type: string; readonly mes
   413: { type: 'RequestTooLargeException', message: 'Request body is too large.' },
   415: { type: 'UnsupportedMediaTypeException', message: 'Content type is not supported.' },
   417: { type: 'ExpectationFailedException', message: 'Expectation is not supported.' },
+  501: { type: 'NotImplementedException', message: 'Explanations need a handler in Python.' },
   503: { type: 'ServiceUnavailableException', message: 'No capacity left.' },
 };
 

@@ -7,6 +7,7 @@ import type { HttpRequest, ServerContext } from '../../route.js';
 import type { Served } from '../../shelf.js';
 import { choose, type Traffic, type Variant } from '../../traffic.js';
 import { modelNotFound, versionNotFound } from './known.js';
+import { profileOf } from './profile.js';
 
 /** @source  SageMaker runtime API reference, InvokeEndpoint. */
 const targetHeader = 'x-amzn-sagemaker-target-variant';
@@ -50,6 +51,5 @@ export function find(server: ServerContext, name: string, version?: string): Ser
   if (typeof found === 'object') return found;
   if (found === 'no-model') throw modelNotFound(name);
   if (found === 'no-version') throw versionNotFound(name, version);
-  const message = `No worker is available to serve request for model: ${name}. Scale it up, or wait until it is loaded.`;
-  throw new InferenceError('INFER_CLOSED', message);
+  throw new InferenceError('INFER_CLOSED', profileOf(server.config).noWorker(name, version));
 }

@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // The management API of MMS: registers, scales, replaces and removes models. Workers are lanes here.
+import { basename } from 'node:path';
 import { InferenceError, type LoadOptions } from '../../../lib/index.js';
 import { mostWorkers } from '../../config.js';
 import { downloadFailed } from '../../packages/index.js';
+import { isRemote } from '../../packages/url.js';
 import { redact } from '../../redact.js';
 import type { Registry, Workers } from '../../registry/index.js';
 import { jsonReply } from '../../reply.js';
 import type { HttpReply, HttpRequest, Route, ServerContext } from '../../route.js';
+import { managementDescription } from './descriptors.js';
 import { refusal } from './errors.js';
 import { modelNotFound, requireKnown, shown } from './known.js';
-import { describeModel, listModels } from './models.js';
+import { describeForTorchServe, describeModel, listModels } from './models.js';
 import { jsonParameters, type Parameters, queryParameters } from './parameters.js';
+import { type Profile, profileOf } from './profile.js';
 import { trafficRoutes } from './traffic.js';
 
 const listener = 'management';
 
 export function managementRoutes(server: ServerContext): Route[] {
   const { registry } = server;
+  const { isTorchServe } = profileOf(server.config);
   const model = '/models/{model}';
   const version = `${model}/{version}`;
   return [
@@ -27,7 +32,7 @@ export function managementRoutes(server: ServerContext): Route[] {
       handle: ({ query }) => jsonReply(200, listModels(defaults(registry), query)),
     },
     { listener, method: 'POST', path: '/models', handle: request => register(server, request) },
-    { listener, method: 'GET', path: model, handle: (_, [name = '']) => describe(registry, name) },
+    { listener, method: 'GET', path: model, handle: (_, [name = '']) => describe(server, name) },
     {
       listener,
       method: 'PUT',
@@ -45,7 +50,7 @@ export function managementRoutes(server: ServerContext): Route[] {
       listener,
       method: 'GET',
       path: version,
-      handle: (_, [name = '', of]) => describe(registry, name, of),
+      handle: (_, [name = '', of]) => describe(server, name, of),
     },
     {
       listener,
@@ -65,7 +70,16 @@ export function managementRoutes(server: ServerContext): Route[] {
       path: `${version}/set-default`,
       handle: (_, [name = '', of = '']) => setDefault(registry, name, of),
     },
+    ...(isTorchServe ? [optionsRoute(registry, model)] : []),
   ];
+}
+
+function optionsRoute(registry: Registry, path: string): Route {
+  const handle: Route['handle'] = (_, [name = '']) => {
+    requireKnown(registry, name);
+    return jsonReply(200, managementDescription(name));
+  };
+  return { listener, method: 'OPTIONS', path, handle };
 }
 
 function status(code: number, text: string): HttpReply {
@@ -78,46 +92,67 @@ function defaults(registry: Registry) {
   return registry.list().filter(({ name }) => !seen.has(name) && seen.add(name));
 }
 
-function describe(registry: Registry, name: string, version?: string): HttpReply {
-  if (version === 'all') return jsonReply(200, requireKnown(registry, name).map(describeModel));
+function describe({ registry, config }: ServerContext, name: string, version?: string): HttpReply {
+  const { isTorchServe } = profileOf(config);
+  const shape = isTorchServe ? describeForTorchServe : describeModel;
+  if (version === 'all') return jsonReply(200, requireKnown(registry, name).map(shape));
   const known = requireKnown(registry, name, version);
-  const found = known.find(own => version === undefined || own.version === version);
-  return jsonReply(200, found === undefined ? {} : describeModel(found));
+  const found = known.filter(own => version === undefined || own.version === version);
+  const [first = {}] = found.map(shape);
+  return jsonReply(200, isTorchServe ? [first] : first);
 }
-
-const runtimes = ['python', 'python2', 'python3'];
 
 async function register(server: ServerContext, request: HttpRequest): Promise<HttpReply> {
   const isJson = /^application\/json\b/i.test(request.contentType);
   const given = isJson ? jsonParameters(request.body) : queryParameters(request.query);
-  const url = given.text('url');
+  const profile = profileOf(server.config);
+  const url = given.text('url') ?? given.text('model_url'); // the name that descriptors have for it
+  if (url === '' && profile.isTorchServe) throw refusal(404, 'ModelNotFoundException', 'empty url');
   if (url === undefined || url === '')
     throw refusal(400, 'BadRequestException', 'Parameter url is required.');
   const runtime = given.text('runtime');
-  if (runtime !== undefined && !runtimes.includes(runtime.toLowerCase())) {
+  if (runtime !== undefined && !profile.runtimes.includes(runtime.toLowerCase())) {
     throw refusal(400, 'BadRequestException', `Invalid RuntimeType value: ${shown(runtime)}`);
   }
   const name = given.text('model_name');
   const version = given.text('model_version');
   const workers = Math.max(0, workersOf(given, 'initial_workers') ?? server.config.defaultWorkers);
-  const options = optionsOf(given, isJson ? 1000 : 60_000);
-  const { loaded } = await named(() =>
-    server.registry.register({ url, name, version, workers, options }),
-  ).catch(error => {
+  const options = optionsOf(given, isJson ? 1000 : profile.timeoutUnitMs);
+  if (profile.isTorchServe) refuseAsTorchServe(server, { given, url, workers });
+  const logged = (error: unknown) => {
     logDownload(server, { model: name, path: redact(url) }, error);
     throw error;
-  });
+  };
+  const { loaded } = await inWords(profile, () =>
+    server.registry.register({ url, name, version, workers, options }).catch(logged),
+  );
   if (given.flag('synchronous') === false && workers > 0) {
     loaded.catch(error =>
       server.log.error({ event: 'model_failed', model: name, path: redact(url), err: error }),
     );
     return status(202, 'Processing worker updates...');
   }
-  const done = await named(() => loaded);
-  return status(
-    200,
-    workers > 0 ? 'Workers scaled' : `Model ${JSON.stringify(done.name)} registered`,
-  );
+  const done = await inWords(profile, () => loaded);
+  return status(200, profile.registered({ name: done.name, version: done.version, workers }));
+}
+
+interface Wanted {
+  readonly given: Parameters;
+  readonly url: string;
+  readonly workers: number;
+}
+
+/** @source  TorchServe: no time to start in, and a file that it has in its store already, are both failures of the server. */
+function refuseAsTorchServe({ registry }: ServerContext, { given, url, workers }: Wanted): void {
+  const fail = (text: string) => refusal(500, 'InternalServerException', text);
+  if (workers > 0 && given.integer('startup_timeout') === 0) {
+    const model = given.text('model_name') ?? redact(url);
+    const version = given.text('model_version') ?? 'null';
+    throw fail(`Failed to start workers for model ${shown(model)} version: ${shown(version)}`);
+  }
+  if (isRemote(url) && registry.list().some(own => own.url === url)) {
+    throw fail(`Model file already exists ${basename(redact(url))}`);
+  }
 }
 
 /** @throws  a refusal when it is more than are ever described one by one. */
@@ -148,17 +183,20 @@ function optionsOf(given: Parameters, unitMs: number): LoadOptions {
   };
 }
 
-/** Says in the words of MMS that a name is taken. */
-async function named<T>(work: () => Promise<T>): Promise<T> {
+/** Says in the words of MMS, or of TorchServe, that a name is taken or a model is not there. */
+async function inWords<T>(profile: Profile, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof InferenceError) || error.code !== 'INFER_MODEL_EXISTS') throw error;
-    const [, label = ''] = /^model "(.*)": /.exec(error.message) ?? [];
-    throw new InferenceError(
-      'INFER_MODEL_EXISTS',
-      `Model ${label.replace(/\/[^/]*$/, '')} is already registered.`,
-    );
+    if (!(error instanceof InferenceError)) throw error;
+    const { code, message } = error;
+    if (code === 'INFER_MODEL_EXISTS') {
+      const [, name = '', version = ''] = /^model "(.*)\/([^/]*)": /.exec(message) ?? [];
+      throw new InferenceError('INFER_MODEL_EXISTS', profile.exists(name, version));
+    }
+    const words = profile.words.find(({ pattern }) => pattern.test(message));
+    if (words === undefined) throw error;
+    throw refusal(words.status, words.type, message.replace(words.pattern, words.text));
   }
 }
 
@@ -172,10 +210,14 @@ async function scale(
   { name, version, query }: Target & { query: string },
 ): Promise<HttpReply> {
   const given = queryParameters(query);
+  const profile = profileOf(server.config);
   const min = workersOf(given, 'min_worker') ?? 1;
   const max = workersOf(given, 'max_worker') ?? min;
-  if (min < 0)
-    throw refusal(400, 'BadRequestException', `min_worker: expected 0 or more, got ${min}`);
+  if (min < 0) {
+    const message = `min_worker: expected 0 or more, got ${min}`;
+    if (profile.isTorchServe) throw refusal(500, 'InternalServerException', message);
+    throw refusal(400, 'BadRequestException', message);
+  }
   if (max < min) {
     throw refusal(400, 'BadRequestException', 'max_worker cannot be less than min_worker.');
   }
@@ -191,7 +233,8 @@ async function scale(
     return status(202, 'Processing worker updates...');
   }
   await scaled;
-  return status(200, 'Workers scaled');
+  const known = requireKnown(server.registry, name, version)[0]?.version ?? '';
+  return status(200, profile.scaled({ name, version: known, workers: min }, version));
 }
 
 async function unregister(server: ServerContext, { name, version }: Target): Promise<HttpReply> {

@@ -28,7 +28,7 @@ export function listModels(models: readonly Registration[], query: string): obje
  * A worker of MMS takes one batch at a time, as a lane does. More workers than lanes take turns on them; they share
  * one process, so each reports the memory of all.
  */
-export function describeModel(registration: Registration): object {
+export function describeModel(registration: Registration) {
   const { name, version, url, loadedAtStartup, model, loadedAt, minWorkers, maxWorkers } =
     registration;
   const batching = model?.info.batching;
@@ -44,6 +44,30 @@ export function describeModel(registration: Registration): object {
     maxBatchDelay: batching === undefined ? undefined : batching.maxDelayUs / 1000,
     loadedAtStartup,
     workers: model === undefined ? [] : workersOf(model, minWorkers, loadedAt),
+  };
+}
+
+/** What TorchServe tells beside it, where there is something like it here. */
+export function describeForTorchServe(registration: Registration): object {
+  const { loadedAtStartup, workers, ...rest } = describeModel(registration);
+  const { model } = registration;
+  const { limits, batching, devices = [] } = model?.info ?? {};
+  const waiting = model?.stats().queueDepth ?? 0;
+  return {
+    ...rest,
+    responseTimeout: limits?.timeoutMs === undefined ? undefined : limits.timeoutMs / 1000,
+    parallelLevel: 1,
+    deviceType: devices.some(device => !device.startsWith('cpu')) ? 'gpu' : 'cpu',
+    continuousBatching: false,
+    useJobTicket: false,
+    useVenv: false,
+    stateful: false,
+    loadedAtStartup,
+    workers: workers.map(worker => ({ ...worker, pid: process.pid, gpuUsage: 'N/A' })),
+    jobQueueStatus: batching && {
+      remainingCapacity: batching.maxQueue - waiting,
+      pendingRequests: waiting,
+    },
   };
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A prediction from the body of a request to the reply: decode, run, write.
 import { scoresName, topClassesText } from '../../classes.js';
-import type { Decoded } from '../../decode/index.js';
+import type { Config } from '../../config.js';
+import type { Decoded, Given } from '../../decode/index.js';
 import { late } from '../../decode/turns.js';
 import { textReply } from '../../reply.js';
 import type { HttpReply, HttpRequest, ServerContext } from '../../route.js';
@@ -13,7 +14,9 @@ const json = 'application/json';
 export interface Prediction {
   readonly request: HttpRequest;
   readonly served: Served;
-  readonly maxResponseBytes: number;
+  /** Fields that were read before. */
+  readonly given: Given;
+  readonly config: Config;
 }
 
 /** Runs the model on what the request brings. Throws, or rejects, what the protocol's errors answer. */
@@ -38,8 +41,8 @@ function decodeAndRun(
   server: ServerContext,
   prediction: Prediction,
 ): HttpReply | Promise<HttpReply> {
-  const { request, served } = prediction;
-  const decoded = server.decode(request, served.model.info);
+  const { request, served, given } = prediction;
+  const decoded = server.decode(request, served.model.info, given);
   if (decoded instanceof Promise) return decoded.then(value => run(value, prediction));
   return run(decoded, prediction);
 }
@@ -53,9 +56,10 @@ function run(decoded: Decoded, prediction: Prediction): HttpReply | Promise<Http
 /** Awaits rather than chains: the one hot path of the server. */
 async function answerInKind(
   { bytes }: Extract<Decoded, { kind: 'json' }>,
-  { request, served, maxResponseBytes }: Prediction,
+  { request, served, config }: Prediction,
 ): Promise<HttpReply> {
   const { signal, asksForTiming } = request;
+  const { maxResponseBytes } = config;
   const options = { signal, maxResponseBytes, timing: asksForTiming };
   // The body keeps its share of maxBufferedBytes until then: nothing else counts a large one before it is read.
   const { body, timing } = await served.model.predictJson(bytes, options);
@@ -65,7 +69,7 @@ async function answerInKind(
 
 async function classify(
   { tensors, endsMs }: Extract<Decoded, { kind: 'tensors' }>,
-  { request, served }: Prediction,
+  { request, served, config }: Prediction,
 ): Promise<HttpReply> {
   const { model } = served;
   request.releaseBody(); // it is tensors now
@@ -76,5 +80,6 @@ async function classify(
   const name = scoresName(model.info);
   const scores = outputs[name];
   if (scores === undefined) throw new Error(`output ${name}: missing in the answer`);
-  return textReply(json, topClassesText(scores, model.info.postprocess?.[name]));
+  const form = config.profile === 'torchserve' ? 'object' : 'list';
+  return textReply(json, topClassesText(scores, model.info.postprocess?.[name], form));
 }
