@@ -10,6 +10,8 @@ export interface ImageSpec {
   readonly resize: 'stretch' | 'cover' | 'contain' | 'shorter';
   /** For resize `shorter`: what the shorter side is scaled to before the centre is cut out. */
   readonly shorter: number;
+  /** How pixels of another size are made: from which of the old ones, and with which weights. */
+  readonly filter: 'lanczos' | 'bilinear' | 'area';
   readonly layout: 'NCHW' | 'NHWC';
   readonly colour: 'rgb' | 'bgr' | 'gray';
   /** value = (pixel * scale - mean[channel]) / std[channel], in float32. */

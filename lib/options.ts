@@ -18,7 +18,7 @@ export const defaults = {
   padding: { value: 0 },
   placement: { device: 'cpu', threadsPerRun: 1 },
   warmup: 'none',
-  image: { resize: 'stretch', layout: 'NCHW', colour: 'rgb', scale: 1 / 255 },
+  image: { resize: 'stretch', filter: 'lanczos', layout: 'NCHW', colour: 'rgb', scale: 1 / 255 },
   postprocess: { topK: 5, softmax: false },
 } as const;
 
@@ -156,6 +156,13 @@ export const optionTable: readonly OptionRow[] = [
     defaultText: 'the larger of `size`',
     unit: 'pixels',
     description: 'Length of the shorter side before the cut, with resize `shorter`.',
+  },
+  {
+    key: 'preprocess.*.image.filter',
+    schema: choice('lanczos', 'bilinear', 'area'),
+    default: defaults.image.filter,
+    description:
+      'How pixels of another size are made: `lanczos`, the sharpest; `bilinear`, as Pillow and torchvision scale down; `area`, the average of what each covers, as OpenCV and MXNet do.',
   },
   {
     key: 'preprocess.*.image.layout',

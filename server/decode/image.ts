@@ -3,6 +3,7 @@
 import sharp, { type Sharp } from 'sharp';
 import type { ImageSpec, ModelInfo, TensorData, TensorSpec } from '../../lib/index.js';
 import { InferenceError } from '../../lib/index.js';
+import { type Size, scaleByArea } from './area.js';
 import { badInput, specText } from './describe.js';
 
 /** The elements of an image input. */
@@ -73,11 +74,9 @@ async function decodeImage(
   const scaled = scaledSize(source, image, where);
   try {
     const upright = open(bytes, maxPixels).autoOrient().flatten({ background: '#000' });
-    const coloured = fit(upright, image, scaled).toColourspace(
-      image.colour === 'gray' ? 'b-w' : 'srgb',
-    );
-    const pixels = await coloured.raw({ depth: 'uchar' }).toBuffer();
-    return { shape, data: normalise(pixels, image) };
+    const fitted = image.filter === 'area' ? upright : fit(upright, image, scaled);
+    const coloured = fitted.toColourspace(image.colour === 'gray' ? 'b-w' : 'srgb');
+    return { shape, data: normalise(await pixelsOf(coloured, image, scaled), image) };
   } catch (error) {
     throw damaged(error, where);
   }
@@ -91,11 +90,6 @@ function open(bytes: Buffer, maxPixels: number): Sharp {
 function damaged(error: unknown, where: string): InferenceError {
   const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
   return badInput(where, 'a whole, undamaged image', reason);
-}
-
-interface Size {
-  readonly width: number;
-  readonly height: number;
 }
 
 /** Longest side of a JPEG. Beyond it images are strips of pixels that take minutes and gigabytes to decode. */
@@ -123,11 +117,16 @@ async function readSize(bytes: Buffer, where: string, maxPixels: number): Promis
 /** The largest side that an image is scaled to before its centre is cut out. */
 const longestScaled = 1_000_000;
 
-/** What `shorter` and `cover` scale the whole image to; what the others make is the wanted size. */
+/** What the whole image is scaled to. */
 function scaledSize({ width, height }: Size, image: ImageSpec, where: string): Size {
   const [wantedWidth, wantedHeight] = image.size;
-  if (image.resize !== 'shorter' && image.resize !== 'cover') {
-    return { width: wantedWidth, height: wantedHeight };
+  if (image.resize === 'stretch') return { width: wantedWidth, height: wantedHeight };
+  if (image.resize === 'contain') {
+    const scale = Math.min(wantedWidth / width, wantedHeight / height);
+    return {
+      width: Math.max(1, Math.round(width * scale)),
+      height: Math.max(1, Math.round(height * scale)),
+    };
   }
   const scale =
     image.resize === 'shorter'
@@ -171,18 +170,35 @@ function shapeOf(spec: TensorSpec, { size, layout, colour }: ImageSpec): number[
   );
 }
 
-function fit(pipeline: Sharp, { size, resize }: ImageSpec, scaled: Size): Sharp {
+function fit(pipeline: Sharp, { size, resize, filter }: ImageSpec, scaled: Size): Sharp {
   const [width, height] = size;
+  const kernel = filter === 'bilinear' ? 'linear' : 'lanczos3';
   if (resize === 'contain') {
-    return pipeline.resize({ width, height, fit: 'contain', background: '#000' });
+    return pipeline.resize({ width, height, fit: 'contain', background: '#000', kernel });
   }
   const left = Math.floor((scaled.width - width) / 2);
   const top = Math.floor((scaled.height - height) / 2);
-  return pipeline.resize({ ...scaled, fit: 'fill' }).extract({ left, top, width, height });
+  return pipeline.resize({ ...scaled, fit: 'fill', kernel }).extract({ left, top, width, height });
+}
+
+/** Libvips has no average over areas that are no whole pixels. */
+async function pixelsOf(
+  pipeline: Sharp,
+  { filter, size: [width, height] }: ImageSpec,
+  scaled: Size,
+): Promise<Uint8Array> {
+  const raw = pipeline.raw({ depth: 'uchar' });
+  if (filter !== 'area') return raw.toBuffer();
+  const { data, info } = await raw.toBuffer({ resolveWithObject: true });
+  const from = { pixels: data, width: info.width, height: info.height };
+  return scaleByArea(from, { scaled, size: { width, height }, channels: info.channels });
 }
 
 /** value = (pixel * scale - mean) / std, each step rounded to float32, looked up because a pixel has 256 values. */
-function normalise(pixels: Buffer, { layout, colour, scale, mean, std }: ImageSpec): Float32Array {
+function normalise(
+  pixels: Uint8Array,
+  { layout, colour, scale, mean, std }: ImageSpec,
+): Float32Array {
   const channels = mean.length;
   const area = pixels.length / channels;
   const values = new Float32Array(pixels.length);

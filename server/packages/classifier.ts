@@ -37,11 +37,12 @@ export async function readClassifier(
   return files.names.includes(signatureName) ? readSignature(files) : undefined;
 }
 
-/** @source TorchServe, handler `image_classifier`: ImageNet's statistics, shorter side 256, centre 224, softmax, five classes. */
+/** @source TorchServe, handler `image_classifier`: ImageNet's statistics, shorter side 256, bilinear, centre 224, softmax, five classes. */
 const torchServeImage: Image = {
   size: [224, 224],
   resize: 'shorter',
   shorter: 256,
+  filter: 'bilinear',
   mean: [0.485, 0.456, 0.406],
   std: [0.229, 0.224, 0.225],
 };
@@ -51,7 +52,7 @@ function torchServeClasses({ names }: PackageFiles): Classes {
   return { ...labels, softmax: true };
 }
 
-/** @source MMS 0.x: `image/jpeg` with the shape [N, C, H, W], pixels as they are, the output as it is, labels in synset.txt. */
+/** @source MMS: `image/jpeg` with the shape [N, C, H, W], scaled by area, pixels and output as they are, labels in synset.txt. */
 async function readSignature(files: PackageFiles): Promise<Classifier | undefined> {
   const where = `${files.label}: ${signatureName}`;
   const signature = await readObject(files, signatureName);
@@ -86,7 +87,8 @@ function imageOf(shape: unknown, where: string): Image {
   ) {
     throw invalid(`${where}: data_shape`, 'expected [N, C, H, W] with C 1 or 3, H and W above 0');
   }
-  return { size: [width, height], scale: 1, colour: channels === 1 ? 'gray' : 'rgb' };
+  const colour = channels === 1 ? 'gray' : 'rgb';
+  return { size: [width, height], filter: 'area', scale: 1, colour };
 }
 
 /**

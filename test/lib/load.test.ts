@@ -117,6 +117,7 @@ t.test('the image description of a model is filled in', async t => {
       image: {
         size: [64, 64],
         resize: 'stretch',
+        filter: 'lanczos',
         shorter: 64,
         layout: 'NCHW',
         colour: 'gray',

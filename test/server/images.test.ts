@@ -6,6 +6,7 @@ import sharp, { type Sharp } from 'sharp';
 import t from 'tap';
 import type { ImageSpec, TensorSpec } from '../../lib/index.js';
 import { scoresName } from '../../server/classes.js';
+import { scaleByArea } from '../../server/decode/area.js';
 import { createImageDecoder } from '../../server/decode/image.js';
 import { root } from '../helpers.js';
 
@@ -33,6 +34,7 @@ const plain: ImageSpec = {
   size: [4, 2],
   resize: 'stretch',
   shorter: 4,
+  filter: 'lanczos',
   layout: 'NCHW',
   colour: 'rgb',
   scale: 1,
@@ -184,6 +186,57 @@ for (const { row, ...rule } of resizes) {
     t.same(values.slice(0, row.length), row);
   });
 }
+
+/** 3 wide, 3 high; and a white pixel in a row of black ones. */
+const ramp = [30, 60, 90, 60, 90, 120, 90, 120, 150];
+const spot = [0, 0, 0, 200, 0, 0, 0, 0];
+/** @source  by hand: areas by their overlaps; a triangle of twice the step, as Pillow has it. */
+const filters = [
+  { filter: 'area', pixels: ramp, width: 3, rule: { size: [2, 2] }, expected: [50, 90, 90, 130] },
+  { filter: 'area', pixels: ramp, width: 3, rule: { size: [3, 1] }, expected: [60, 90, 120] },
+  { filter: 'area', pixels: ramp, width: 3, rule: { size: [1, 1] }, expected: [90] },
+  {
+    filter: 'area',
+    pixels: ramp,
+    width: 3,
+    rule: { size: [2, 2], resize: 'shorter', shorter: 3 },
+    expected: [30, 60, 60, 90],
+  },
+  {
+    filter: 'area',
+    pixels: spot,
+    width: 4,
+    rule: { size: [2, 4], resize: 'contain' },
+    expected: [0, 0, 0, 50, 0, 0, 0, 0],
+  },
+  { filter: 'area', pixels: spot, width: 8, rule: { size: [4, 1] }, expected: [0, 100, 0, 0] },
+  { filter: 'bilinear', pixels: spot, width: 8, rule: { size: [4, 1] }, expected: [0, 75, 25, 0] },
+] as const;
+
+for (const { filter, pixels, width, rule, expected } of filters) {
+  t.test(`${filter} of ${width} wide to ${rule.size.join('x')}`, async t => {
+    const raw = { width, height: pixels.length / width, channels: 1 } as const;
+    const png = await sharp(Buffer.from(pixels), { raw }).png().toBuffer();
+    const gray = { colour: 'gray', mean: [0], std: [1] } as const;
+    t.same((await valuesOf(png, { filter, ...gray, ...rule })).values, expected);
+  });
+}
+
+t.test('the event loop goes on while areas are averaged', async t => {
+  const [width, height] = [1000, 600];
+  const from = { width, height, pixels: Buffer.alloc(width * height, 7) };
+  let turns = 0;
+  const count = () => {
+    turns++;
+    counting = setImmediate(count);
+  };
+  let counting = setImmediate(count);
+  const size = { width: 1, height: 1 };
+  const scaled = await scaleByArea(from, { scaled: size, size, channels: 1 });
+  clearImmediate(counting);
+  t.same([...scaled], [7]);
+  t.ok(turns > 0, `${turns} turns`);
+});
 
 t.test('an image stretched to one pixel is its mean', async t => {
   const { values } = await valuesOf(stripesPng, {

@@ -170,7 +170,7 @@ t.test('an image signature of MMS 0.x and its synset.txt describe inputs and cla
   const bytes = zipFiles({ ...digitsFiles, 'signature.json': signature({}) });
   const { model, close } = await register(packages, fileOf('digits.model', bytes));
   t.match(model.info.preprocess?.['image'], {
-    image: { size: [64, 64], scale: 1, mean: [0], std: [1], resize: 'stretch', colour: 'gray' },
+    image: { size: [64, 64], scale: 1, mean: [0], std: [1], resize: 'stretch', filter: 'area' },
   });
   const { labels, ...rest } = model.info.postprocess?.['probabilities'] ?? {};
   t.equal(labels?.[7], 'n7 seven');
@@ -198,6 +198,7 @@ t.test("TorchServe's image classifier becomes its preprocessing, softmax and lab
           size: [224, 224],
           resize: 'shorter',
           shorter: 256,
+          filter: 'bilinear',
           mean: [0.485, 0.456, 0.406],
           std: [0.229, 0.224, 0.225],
         },
