@@ -160,7 +160,7 @@ export function createDecoding(limits: DecodeLimits): Decoding {
   const { take: takeTurn, stats } = createTurns({ atOnce, maxWaiting: maxWaitingImages });
   const decode: Decode = (encoded, info, given = {}) => {
     const { body, contentType, contentEncoding } = encoded;
-    if (contentEncoding !== '' && contentEncoding.toLowerCase() !== 'identity') {
+    if (!isPlain(contentEncoding)) {
       const message = `header content-encoding: expected none, got ${quote(contentEncoding)}`;
       return { kind: 'unsupported', message };
     }
@@ -170,6 +170,11 @@ export function createDecoding(limits: DecodeLimits): Decoding {
     return decoder === undefined ? unsupported(job, 'header content-type') : decoder.decode(job);
   };
   return { decode, stats };
+}
+
+/** Whether a body of this content encoding is as it was. */
+export function isPlain(contentEncoding: string): boolean {
+  return contentEncoding === '' || contentEncoding.toLowerCase() === 'identity';
 }
 
 /** Without parameters, in lower case; empty also for JSON that is said to be a form. */

@@ -42,7 +42,7 @@ const models: readonly Row[] = Object.entries(added).map(([name, path]) => ({
   row: `register ${name}`,
   on: 'management',
   method: 'POST',
-  path: `/models?url=${encodeURIComponent(path)}&model_name=${name}&initial_workers=1`,
+  path: `/models?model_url=${encodeURIComponent(path)}&model_name=${name}&initial_workers=1`,
   status: 200,
 }));
 

@@ -71,6 +71,8 @@ const mapped: readonly { readonly text: string; readonly config: object }[] = [
   },
   { text: 'default_workers_per_model=3', config: { defaultWorkers: 3 } },
   { text: 'unregister_model_timeout=7', config: { unregisterTimeoutMs: 7000 } },
+  { text: 'legacy_04_responses=TRUE', config: { profile: 'mms-0.x' } },
+  { text: 'legacy_04_responses=false', config: { profile: 'mms' } },
   {
     text: 'allowed_urls=http://a/.*,file://.*',
     config: { allowedUrls: ['http://a/.*', 'file://.*'] },

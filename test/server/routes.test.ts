@@ -93,6 +93,14 @@ const cases = [
     allow: 'GET, HEAD, POST',
   },
   { port: 'metrics', method: 'GET', path: '/models', status: 404, body: notFound },
+  {
+    port: 'metrics',
+    method: 'GET',
+    path: '/',
+    status: 405,
+    body: notAllowed,
+    allow: 'OPTIONS',
+  },
 ] as const;
 
 for (const { port, method, path, status, body, ...rest } of cases) {

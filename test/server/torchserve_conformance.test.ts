@@ -297,7 +297,16 @@ const rows: readonly Row[] = [
     '/resnet-18/predict',
     '/resnet-18/2.0/predict',
     '/models/resnet-18/invoke',
-  ].map((path): Row => ({ row: 'predict', path, type: 'image/png', body: picture, status: 200 })),
+  ].map(
+    (path): Row => ({
+      row: 'predict',
+      path,
+      type: 'image/png',
+      body: picture,
+      status: 200,
+      says: { 7: Number },
+    }),
+  ),
   {
     row: 'predict by no version',
     path: '/predictions/resnet-18/9',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which model `/invocations` is for: the query says it, else a field of the form, else there is only one.
 import { isForm, readForm, readQuery, textOf } from '../../decode/fields.js';
-import { type Given, typeOf } from '../../decode/index.js';
+import { type Given, isPlain, typeOf } from '../../decode/index.js';
 import type { HttpRequest, ServerContext } from '../../route.js';
 import { refusal } from './errors.js';
 import { modelNotFound } from './known.js';
@@ -34,7 +34,7 @@ function nameWithout(
   asked?: string,
 ): Named | Promise<Named> {
   const { startupModel } = server;
-  if (contentEncoding === '' && isForm(typeOf(contentType, body))) {
+  if (isPlain(contentEncoding) && isForm(typeOf(contentType, body))) {
     return readForm(body, contentType).then(form => {
       const model = textOf(form, key) || orElse(startupModel(), asked);
       return { name: model, given: { ...given, form } };
