@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import t from 'tap';
 import { createResponder } from '../../server/app.js';
-import type { Protocol, Route, ServerContext } from '../../server/route.js';
+import { defaultErrors, protocols } from '../../server/protocol/index.js';
+import type { HttpRequest, Protocol, Route, ServerContext } from '../../server/route.js';
 import { fixture } from '../helpers.js';
 import { call, iris, metric, postJson, type RunningServer, startServer } from './helpers.js';
 
@@ -279,6 +280,23 @@ t.test('APIs on one address share one listener', async t => {
   t.equal(await metric(joined, 'inference_http_connections'), 1);
   t.equal(await joined.stop(), 0);
 });
+
+const drained = [
+  { profile: 'mms', status: 503, body: { status: 'Unhealthy' } },
+  { profile: 'mms-0.x', status: 503, body: { health: 'unhealthy!' } },
+  { profile: 'torchserve', status: 500, body: { status: 'Unhealthy' } },
+] as const;
+
+for (const { profile, status, body } of drained) {
+  t.test(`health of a server that drains, as ${profile} tells it`, async t => {
+    const context = { config: { profile }, isDraining: () => true } as unknown as ServerContext;
+    const options = { protocols, errors: defaultErrors, context };
+    const respond = createResponder(options, { listeners: ['inference'], isLoopback: true });
+    const reply = await respond({ method: 'GET', path: '/ping' } as HttpRequest);
+    t.equal(reply.status, status);
+    t.same(JSON.parse(String(reply.body)), body);
+  });
+}
 
 t.test('two owners of one path are refused', async t => {
   const route: Route = {
