@@ -87,7 +87,7 @@ export const settingTable: readonly SettingRow[] = [
     type: 'list',
     default: [],
     description:
-      'Regular expressions of whole `http:` and `https:` URLs that models may be fetched from.',
+      'Regular expressions of whole `http:`, `https:` and `s3:` URLs that models may be fetched from.',
   },
   { key: 'host', ...host, description: 'Address that the inference API listens on.' },
   { key: 'port', ...port, default: 8080, description: 'Its port; 0 takes a free one.' },

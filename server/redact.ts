@@ -8,9 +8,9 @@
  */
 export function redact(location: string): string {
   const [, start, slashes = '', rest = ''] =
-    /^((?:[^/=]+=)?\s*https?:)([\\/\s]*)(.*)$/is.exec(location) ?? [];
+    /^((?:[^/=]+=)?\s*(?:https?|s3|file):)([\\/\s]*)(.*)$/is.exec(location) ?? [];
   if (start === undefined) return location;
   // Where it is not to be told apart, all of it may be a password.
-  if (!URL.canParse(location.slice(start.search(/https?:$/i)))) return start;
+  if (!URL.canParse(location.slice(start.search(/(?:https?|s3|file):$/i)))) return start;
   return start + slashes + rest.replace(/[?#].*$/s, '').replace(/^[^\\/]*@/, '');
 }

@@ -131,7 +131,9 @@ export function explainMms(command: MmsCommand, environment: Environment): Confi
   const note: ConfigNote = { kind: 'ignored', key: 'log-config', source, reason };
   const notes = logConfig === undefined ? file.notes : [...file.notes, note];
   const report = joinSettings({ ...file, notes }, flags, environment);
-  const isLocal = models.some(model => !/^(?:[^/=]+=)?https?:\/\//i.test(model) && !isAll(model));
+  const isLocal = models.some(
+    model => !/^(?:[^/=]+=)?(?:https?|s3):\/\//i.test(model) && !isAll(model),
+  );
   if (isLocal && report.config.modelStore === '' && !isLegacy(file)) {
     throw refused('--model-store is required to load model locally.');
   }

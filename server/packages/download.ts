@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fetches a model by http: or https:, from where the operator allows it and nowhere else.
+// Fetches a model by http:, https: or s3:, from where the operator allows it and nowhere else.
 import { createHash } from 'node:crypto';
 import { lookup } from 'node:dns';
 import { open, writeFile } from 'node:fs/promises';
@@ -9,6 +9,7 @@ import type { LookupFunction } from 'node:net';
 import { join } from 'node:path';
 import { InferenceError } from '../../lib/index.js';
 import { invalid, quoted } from './archive.js';
+import { type Arriving, late, openObject, type S3Rules, timeoutCode } from './s3.js';
 import { isFull, storageError } from './storage.js';
 import { checkAllowed, guardLookup, readUrl, redirected, shownUrl } from './url.js';
 
@@ -24,6 +25,7 @@ export interface DownloadRules {
   readonly ending: AbortSignal;
   /** How names become addresses; the guarded one of node:dns unless given. */
   readonly lookup?: LookupFunction;
+  readonly loadS3?: S3Rules['loadS3'];
 }
 
 /** Of an error of the network or of the other side, for those who ask for a model by URL. */
@@ -56,9 +58,9 @@ export async function download(
   const timer = setTimeout(() => limit.abort(late), mostMs);
   const signal = AbortSignal.any([limit.signal, ending]);
   try {
-    const response = await follow(url, signal, rules);
-    const content = bounded(response, { label, ...rules }, hash.update.bind(hash));
-    await save(content, path, label).finally(() => response.destroy());
+    const arriving = await arrive(url, signal, rules);
+    const content = bounded(arriving, { label, ...rules }, hash.update.bind(hash));
+    await save(content, path, label).finally(arriving.end);
   } catch (error) {
     if (ending.aborted) throw ending.reason;
     if (isFull(error)) throw storageError(`cannot store ${label}`, error);
@@ -83,9 +85,6 @@ async function save(content: AsyncIterable<Buffer>, path: string, label: string)
   }
 }
 
-/** What did not come in time. */
-const timeoutCode = 'ETIMEDOUT';
-
 /**
  * What is said of an error of the other side: the status of its answer, the rest is for the operator alone.
  * @source  MMS: clients know the texts, and 400 beside them.
@@ -102,6 +101,16 @@ function failed(shown: string, error: unknown): InferenceError {
 }
 
 const mostRedirects = 5;
+
+async function arrive(url: URL, signal: AbortSignal, rules: DownloadRules): Promise<Arriving> {
+  if (url.protocol === 's3:') {
+    checkAllowed(url, rules.allowed);
+    return openObject(url, { ...rules, signal });
+  }
+  const response = await follow(url, signal, rules);
+  const sizeBytes = Number(response.headers['content-length'] ?? 0);
+  return { chunks: response, sizeBytes, end: () => response.destroy() };
+}
 
 /** The answer with the file, after redirects, each of which has to be allowed as well. */
 async function follow(
@@ -136,10 +145,7 @@ function answerTo(
   const headers = { 'accept-encoding': 'identity' };
   return new Promise((resolve, reject) => {
     const request = get(url, { lookup, agent: false, headers, signal });
-    const giveUp = () => {
-      const error = new Error(`nothing came for ${idleMs} ms`);
-      request.destroy(Object.assign(error, { code: timeoutCode }));
-    };
+    const giveUp = () => request.destroy(late(idleMs));
     const timer = setTimeout(giveUp, idleMs);
     request.on('response', response => {
       clearTimeout(timer);
@@ -161,15 +167,15 @@ interface Bounds {
 }
 
 async function* bounded(
-  response: IncomingMessage,
+  { chunks, sizeBytes }: Arriving,
   { label, maxBytes }: Bounds,
   update: (chunk: Buffer) => void,
 ): AsyncGenerator<Buffer> {
   const tooLarge = () =>
     invalid(label, `expected at most ${maxBytes} bytes (maxPackageBytes), got more`);
-  if (Number(response.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
+  if (sizeBytes > maxBytes) throw tooLarge();
   let got = 0;
-  for await (const chunk of response) {
+  for await (const chunk of chunks) {
     got += chunk.length;
     if (got > maxBytes) throw tooLarge();
     update(chunk);

@@ -35,7 +35,7 @@ export interface ModelSource {
 export interface Packages {
   /**
    * @param location   path of a model file, a directory or an archive, in the model store where there is one; or a
-   *                   `file:`, or an `http:` or `https:` URL.
+   *                   `file:`, `http:`, `https:` or `s3:` URL.
    * @param isTrusted  whether whoever names it may lead out of the model store.
    * @throws           INFER_BAD_INPUT, INFER_MODEL_NOT_FOUND, INFER_MODEL_INVALID, INFER_INTERNAL when `workDir` cannot
    *                   be used.

@@ -4,6 +4,7 @@ import { realpath } from 'node:fs/promises';
 import { basename, isAbsolute, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InferenceError } from '../../lib/index.js';
+import { redact } from '../redact.js';
 import { quoted } from './archive.js';
 
 export interface Places {
@@ -49,9 +50,6 @@ function foundAt(path: string): Found {
 }
 
 function toPath(location: string): string {
-  if (/^s3:/i.test(location)) {
-    throw refused(location, 'expected a path or an https: URL, as this version does not speak S3');
-  }
   if (!/^file:/i.test(location)) return location;
   try {
     return fileURLToPath(location);
@@ -75,7 +73,7 @@ async function follow(asked: string, store: string) {
 const longestShown = 256;
 
 function shown(location: string): string {
-  return location.slice(0, longestShown);
+  return redact(location).slice(0, longestShown);
 }
 
 /** @source MMS: clients know these texts, and 404 beside them. */
@@ -85,5 +83,9 @@ function missing(message: string): InferenceError {
 
 function refused(location: string, expected: string, cause?: unknown): InferenceError {
   const extra = cause === undefined ? {} : { cause };
-  return new InferenceError('INFER_BAD_INPUT', `model ${quoted(location)}: ${expected}`, extra);
+  return new InferenceError(
+    'INFER_BAD_INPUT',
+    `model ${quoted(redact(location))}: ${expected}`,
+    extra,
+  );
 }

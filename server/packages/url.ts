@@ -18,7 +18,7 @@ export interface ModelUrl {
 }
 
 export function isRemote(location: string): boolean {
-  return /^https?:/i.test(location);
+  return /^(?:https?|s3):/i.test(location);
 }
 
 /** @throws  INFER_BAD_INPUT for a pattern that is no regular expression. */
@@ -47,6 +47,9 @@ export function readUrl(location: string): ModelUrl {
     throw refused(location, 'expected #sha256= and 64 hexadecimal digits behind it, or nothing');
   }
   url.hash = '';
+  if (url.protocol === 's3:' && (url.hostname === '' || url.search !== '')) {
+    throw refused(location, 'expected s3://bucket/key');
+  }
   const name = fileName(url.pathname);
   if (nameProblem(name) !== undefined || !(isArchiveName(name) || /\.onnx$/i.test(name))) {
     const expected = 'expected a path that ends in .mar, .zip, .model, .tar.gz, .tgz or .onnx';
@@ -82,6 +85,8 @@ function fileName(pathname: string): string {
   }
 }
 
+const fetched: readonly string[] = ['http:', 'https:', 's3:'];
+
 /** @throws  INFER_MODEL_NOT_FOUND where no pattern matches, INFER_BAD_INPUT for what is never allowed. */
 export function checkAllowed(url: URL, allowed: readonly RegExp[]): void {
   const { href, protocol, username, password, hostname, pathname } = url;
@@ -92,8 +97,7 @@ export function checkAllowed(url: URL, allowed: readonly RegExp[]): void {
     // A server may take it for a slash, and `..` beside it would lead elsewhere than the pattern sees.
     throw refused(href, 'expected a path without %2F and %5C');
   }
-  const isHttp = protocol === 'http:' || protocol === 'https:';
-  if (!isHttp || !allowed.some(rule => rule.test(href))) {
+  if (!fetched.includes(protocol) || !allowed.some(rule => rule.test(href))) {
     const shown = shownUrl(href);
     throw missing(`Given URL ${shown} does not match any allowed URL(s), see allowedUrls`);
   }
