@@ -1,46 +1,94 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which API listens where, and why an address cannot be listened on.
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { lstatSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import type { Config } from './config.js';
-import type { ListenerName } from './route.js';
+import type { Address, ListenerName } from './route.js';
 
 /** One place to listen, with the APIs that are served there. */
-export interface Address {
-  readonly host: string;
-  readonly port: number;
+export interface Shared extends Address {
   readonly listeners: readonly ListenerName[];
 }
 
-/** APIs on the same host and port share one listener; two free ports (0) are never the same. */
-export function addressesOf(config: Config): Address[] {
+/** APIs at the same address share one listener; two free ports (0) are never the same. */
+export function addressesOf(config: Config): Shared[] {
   const wanted = [
     { listener: 'inference', host: config.host, port: config.port },
     { listener: 'management', host: config.managementHost, port: config.managementPort },
     { listener: 'metrics', host: config.metricsHost, port: config.metricsPort },
   ] as const;
-  const groups = new Map<string, Address>();
+  const groups = new Map<string, Shared>();
   for (const { listener, host, port } of wanted) {
-    const key = port === 0 ? listener : `${host} ${port}`;
+    const address = readAddress(host, port);
+    const key = address.scheme === 'unix' || port > 0 ? nameOf(address) : listener;
     const listeners = [...(groups.get(key)?.listeners ?? []), listener];
-    groups.set(key, { host, port, listeners });
+    groups.set(key, { ...address, listeners });
   }
   return [...groups.values()];
 }
 
-/** Whether only this machine can reach a host of this name. */
-export function isLoopback(host: string): boolean {
+/** @param host  a name or an IP address, `https://` before it for TLS; or `unix:` and a path. */
+export function readAddress(host: string, port: number): Address {
+  const [, start = 'http://', rest = ''] = /^(https?:\/\/|unix:)?(.*)$/is.exec(host) ?? [];
+  const scheme = start.toLowerCase().startsWith('unix') ? 'unix' : schemeOf(start);
+  return { scheme, host: rest, port: scheme === 'unix' ? 0 : port };
+}
+
+function schemeOf(start: string): 'http' | 'https' {
+  return start.toLowerCase() === 'https://' ? 'https' : 'http';
+}
+
+/** Whether pages of the web that a browser on this machine shows could be led here, and no other machine can come. */
+export function isLoopback({ scheme, host }: Address): boolean {
+  if (scheme === 'unix') return false;
   return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
-export function urlOf(host: string, port: number): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+/** Whether other machines can come. */
+export function isPublic(address: Address): boolean {
+  return address.scheme !== 'unix' && !isLoopback(address);
+}
+
+export function nameOf({ scheme, host, port }: Address): string {
+  if (scheme === 'unix') return `unix:${host}`;
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** The HTTP library only says that it failed, so Node is asked to try the same. */
-export function whyNotListening(host: string, port: number): Promise<string> {
+export function whyNotListening({ scheme, host, port }: Address): Promise<string> {
   return new Promise(resolve => {
     const probe = createServer();
     probe.once('error', error => resolve(error.message));
-    probe.listen({ host, port }, () => probe.close(() => resolve('refused by the system')));
+    const place = scheme === 'unix' ? { path: host } : { host, port };
+    probe.listen(place, () => probe.close(() => resolve('refused by the system')));
   });
+}
+
+/**
+ * Removes the socket that a process which is gone has left. The HTTP library would remove any file.
+ * @throws  an Error when something else is there, or somebody listens.
+ */
+export async function removeStale(path: string): Promise<void> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (found.isSocket() && (await connectError(path)) === 'ECONNREFUSED') {
+    rmSync(path, { force: true });
+    return;
+  }
+  const kind = found.isSocket() ? 'a socket that is in use' : 'a file of another kind';
+  throw new Error(`cannot listen on unix:${path}: expected nothing there, got ${kind}`);
+}
+
+/** undefined when somebody listens. */
+async function connectError(path: string): Promise<string | undefined> {
+  const socket = connect(path);
+  try {
+    await once(socket, 'connect');
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
+  } finally {
+    socket.destroy();
+  }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Joins the protocols' route tables; refuses two owners of one path; answers each request by its route.
 import { InferenceError } from '../lib/index.js';
+import type { Config } from './config.js';
+import { createGate, type Gate } from './gate.js';
 import type { Log } from './log.js';
 import type {
   ErrorStyle,
@@ -10,6 +12,7 @@ import type {
   ListenerName,
   Protocol,
   Responder,
+  Route,
   ServerContext,
 } from './route.js';
 import { createRouter, findRoute, type NotFound, type Owned } from './router.js';
@@ -35,16 +38,29 @@ export interface Mount {
 export function createResponder(options: AppOptions, mount: Mount): Responder {
   const router = createRouter(routesOf(options, mount));
   const { errors, context } = options;
-  return request => {
+  const gate = createGate(context.config, mount.listeners, context.log);
+  const respond = (request: HttpRequest) => {
     const found = findRoute(router, request);
     if (!('route' in found)) return refuse(errors, found);
     const { route, params } = found;
-    if (route.listener === 'management' && mount.isLoopback && !isFromHere(request)) {
+    if (mustBeFromHere(route, mount, gate) && !isFromHere(request, context.config)) {
       return errors.fromStatus(403, foreignMessage(request));
     }
     const { log, failures } = context;
     return run(route.handle, { request, params, errors: found.errors, log, failures });
   };
+  if (gate === undefined) return respond;
+  const admit = (request: HttpRequest) => {
+    const found = findRoute(router, request);
+    if ('route' in found) return gate.admit(request, found);
+    return gate.admit(request) ?? refuse(errors, found);
+  };
+  return Object.assign(respond, { admit });
+}
+
+/** Pages of other sites have no token. */
+function mustBeFromHere({ listener }: Route, { isLoopback }: Mount, gate?: Gate): boolean {
+  return listener === 'management' && isLoopback && gate?.isGuarded(listener) !== true;
 }
 
 /** What one listener serves, in the order of the protocols. */
@@ -75,10 +91,11 @@ function refuse(errors: ErrorStyle, reason: NotFound): HttpReply {
 
 /**
  * A page of another site that a browser on this machine shows can send requests here, directly or by letting its
- * own name resolve to a loopback address. Both tell: by `origin`, and by `host`.
+ * own name resolve to a loopback address. Both tell: by `origin`, and by `host`. One site may be let in by its name;
+ * that of all sites, `*`, is none of an origin.
  */
-function isFromHere({ host, origin }: HttpRequest): boolean {
-  if (origin !== '') return false;
+function isFromHere({ host, origin }: HttpRequest, { corsAllowedOrigin }: Config): boolean {
+  if (origin !== '' && origin !== corsAllowedOrigin) return false;
   const name = host.replace(/:\d+$/, '').toLowerCase();
   return name === '' || name === 'localhost' || name === '[::1]' || /^127(\.\d+){3}$/.test(name);
 }

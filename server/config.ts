@@ -16,6 +16,16 @@ export interface Config {
   readonly managementPort: number;
   readonly metricsHost: string;
   readonly metricsPort: number;
+  readonly tokenFiles: readonly string[];
+  readonly tokens: 'optional' | 'required';
+  readonly tlsKeystore: string;
+  readonly tlsCertificateFile: string;
+  readonly tlsPrivateKeyFile: string;
+  readonly tlsPassphrase: string;
+  readonly tlsPassphraseFile: string;
+  readonly corsAllowedOrigin: string;
+  readonly corsAllowedMethods: string;
+  readonly corsAllowedHeaders: string;
   readonly httpThreads: number;
   readonly maxRequestBytes: number;
   readonly maxBufferedBytes: number;
@@ -40,6 +50,10 @@ export interface SettingRow {
   /** Smallest and largest value of an integer. */
   readonly range?: readonly [number, number];
   readonly choices?: readonly string[];
+  /** Never shown. */
+  readonly isSecret?: true;
+  /** Whether it becomes part of a header. */
+  readonly isHeader?: true;
   readonly default: Value;
   readonly unit?: string;
   readonly description: string;
@@ -49,6 +63,8 @@ export interface SettingRow {
 export const mostWorkers = 4096;
 
 const port = { type: 'integer', range: [0, 65535] } as const;
+const text = { type: 'text', default: '' } as const;
+const header = { ...text, isHeader: true } as const;
 const host = { type: 'text', default: '127.0.0.1' } as const;
 const bytes = { type: 'integer', range: [1, 2 ** 31 - 1], unit: 'bytes' } as const;
 const milliseconds = { type: 'integer', range: [0, 3_600_000], unit: 'ms' } as const;
@@ -89,21 +105,78 @@ export const settingTable: readonly SettingRow[] = [
     description:
       'Regular expressions of whole `http:`, `https:` and `s3:` URLs that models may be fetched from.',
   },
-  { key: 'host', ...host, description: 'Address that the inference API listens on.' },
+  {
+    key: 'host',
+    ...host,
+    description:
+      'Address that the inference API listens on; `https://` before it for TLS, or `unix:` and the path of a socket.',
+  },
   { key: 'port', ...port, default: 8080, description: 'Its port; 0 takes a free one.' },
-  { key: 'managementHost', ...host, description: 'Address that the management API listens on.' },
+  { key: 'managementHost', ...host, description: 'The same for the management API.' },
   {
     key: 'managementPort',
     ...port,
     default: 8081,
     description: 'Its port; that of another API on the same address joins the two.',
   },
-  { key: 'metricsHost', ...host, description: 'Address that the metrics listen on.' },
+  { key: 'metricsHost', ...host, description: 'The same for the metrics.' },
   {
     key: 'metricsPort',
     ...port,
     default: 8082,
     description: 'Its port; that of another API on the same address joins the two.',
+  },
+  {
+    key: 'tokenFiles',
+    type: 'list',
+    default: [],
+    description:
+      'Files with the bearer tokens that requests need, one a line: a path for all APIs, or `inference=`, `management=` or `metrics=` and one.',
+  },
+  {
+    key: 'tokens',
+    type: 'choice',
+    choices: ['optional', 'required'],
+    default: 'optional',
+    description: 'Whether the start is refused while an API has no `tokenFiles`.',
+  },
+  {
+    key: 'tlsKeystore',
+    ...text,
+    description: 'File in PKCS #12 with the private key and the certificates of TLS.',
+  },
+  {
+    key: 'tlsCertificateFile',
+    ...text,
+    description: 'The certificates in PEM instead; with `tlsPrivateKeyFile`.',
+  },
+  { key: 'tlsPrivateKeyFile', ...text, description: 'Their private key in PEM.' },
+  {
+    key: 'tlsPassphrase',
+    ...text,
+    isSecret: true,
+    description:
+      'Of keystore or key; other users may see flags. `changeit` for a keystore unless it is said.',
+  },
+  {
+    key: 'tlsPassphraseFile',
+    ...text,
+    description: 'File with that passphrase; counts over `tlsPassphrase`.',
+  },
+  {
+    key: 'corsAllowedOrigin',
+    ...header,
+    description: 'Text of the header `Access-Control-Allow-Origin` of all answers.',
+  },
+  {
+    key: 'corsAllowedMethods',
+    ...header,
+    description: 'The same for `Access-Control-Allow-Methods`.',
+  },
+  {
+    key: 'corsAllowedHeaders',
+    ...header,
+    description: 'The same for `Access-Control-Allow-Headers`.',
   },
   {
     key: 'httpThreads',

@@ -32,6 +32,7 @@ interface Exchange {
 export interface Exchanges {
   /** For what is refused before a handler sees it. */
   readonly errors: ErrorStyle;
+  readonly heads: Heads;
   readonly limits: BodyLimits;
   /** In no order. Not a Set: the tables of one that changes with every request keep what was in it from being freed. */
   readonly inFlight: Exchange[];
@@ -59,7 +60,7 @@ export interface Arrival {
 export function accept(all: Exchanges, arrival: Arrival): void {
   const { res } = arrival;
   const exchange = begin(all, arrival);
-  const { head, body } = exchange;
+  const { head, body, respond } = exchange;
   res.onAborted(() => {
     finish(all, exchange);
     abort(exchange.request.signal);
@@ -67,15 +68,24 @@ export function accept(all: Exchanges, arrival: Arrival): void {
   if (head.refusal !== undefined) {
     // Where this request ends is not certain, so nothing after it on this connection can be trusted.
     sendApart(all, exchange, { ...refusalReply(all, head.refusal), close: true });
-  } else if (body === undefined) {
-    dispatch(all, exchange, answerInside);
-  } else {
+    return;
+  }
+  const instead = respond.admit?.(exchange.request);
+  if (instead !== undefined) turnAway(all, exchange, instead);
+  else if (body === undefined) dispatch(all, exchange, answerInside);
+  else {
     res.onData((chunk, isLast) => {
       if (exchange.over) return;
       const progress = addChunk(body, chunk, isLast);
       if (progress !== 'more') endBody(all, exchange, { body, progress });
     });
   }
+}
+
+/** A body that still comes is not read, so that nothing can follow it. */
+function turnAway(all: Exchanges, exchange: Exchange, reply: HttpReply): void {
+  if (exchange.body === undefined) answerInside(all, exchange, reply);
+  else sendApart(all, exchange, { ...reply, close: true });
 }
 
 function begin(all: Exchanges, { res, req, respond, method }: Arrival): Exchange {
@@ -234,12 +244,19 @@ function finish(all: Exchanges, exchange: Exchange): void {
 // One header for the library, several for the client: every call of writeHeader is a crossing. All values are ours.
 const noCache =
   'Pragma: no-cache\r\nCache-Control: no-cache; no-store, must-revalidate, private\r\nExpires: Thu, 01 Jan 1970 00:00:00 UTC';
+
 /** What follows the id in it, by what it says of the connection. */
-const heads = {
-  'keep-alive': `\r\nconnection: keep-alive\r\n${noCache}\r\ncontent-type: `,
-  close: `\r\nconnection: close\r\n${noCache}\r\ncontent-type: `,
-  '': `\r\n${noCache}\r\ncontent-type: `,
-} as const;
+export type Heads = Readonly<Record<'keep-alive' | 'close' | '', string>>;
+
+/** @param lines  of headers that all answers have. */
+export function createHeads(lines: readonly string[]): Heads {
+  const rest = [noCache, ...lines, 'content-type: '].join('\r\n');
+  return {
+    'keep-alive': `\r\nconnection: keep-alive\r\n${rest}`,
+    close: `\r\nconnection: close\r\n${rest}`,
+    '': `\r\n${rest}`,
+  };
+}
 
 /** A larger reply is written as its client reads it, so that the drain knows when it is out. */
 const streamedBytes = 65_536;
@@ -254,7 +271,7 @@ function send(all: Exchanges, exchange: Exchange, reply: HttpReply): void {
   const close = all.draining || closes(exchange, reply);
   all.replies.set(status, (all.replies.get(status) ?? 0) + 1);
   res.cork(() => {
-    writeHead(exchange, reply, connectionOf(head, close, isWhole));
+    writeHead(exchange, reply, all.heads[connectionOf(head, close, isWhole)]);
     if (isWhole) {
       res.end(request.method === 'HEAD' ? '' : body, close);
       written(all, exchange, startMs);
@@ -270,11 +287,11 @@ function send(all: Exchanges, exchange: Exchange, reply: HttpReply): void {
   });
 }
 
-function writeHead(exchange: Exchange, reply: HttpReply, connection: keyof typeof heads): void {
+function writeHead(exchange: Exchange, reply: HttpReply, rest: string): void {
   const { res, request, acceptMs } = exchange;
   const { status, contentType, headers, timing } = reply;
   if (status !== 200) res.writeStatus(statusLine(status)); // the library's own otherwise
-  res.writeHeader('x-request-id', request.id + heads[connection] + contentType);
+  res.writeHeader('x-request-id', request.id + rest + contentType);
   for (const name in headers) res.writeHeader(name, headers[name] ?? '');
   if (request.asksForTiming && acceptMs > 0) {
     res.writeHeader('server-timing', serverTiming(acceptMs, timing));
@@ -290,7 +307,7 @@ function asksToClose({ connection }: Head): boolean {
 }
 
 /** What has to be said. What end() cannot close the client is asked to close; else the idle timeout does it. */
-function connectionOf({ connection }: Head, close: boolean, isWhole: boolean): keyof typeof heads {
+function connectionOf({ connection }: Head, close: boolean, isWhole: boolean): keyof Heads {
   if (!close) return 'keep-alive';
   // end() writes `close` by itself, except when the first line of the client's asks for that and nothing else.
   return isWhole && connection[0]?.toLowerCase() !== 'close' ? '' : 'close';

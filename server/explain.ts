@@ -7,10 +7,12 @@ import { redact } from './redact.js';
 /** One line for each setting and each note. */
 export function explainText({ config, sources, notes }: ConfigReport): string {
   const rows = settingTable.map(
-    ({ key }) =>
+    ({ key, isSecret }) =>
       [
         key,
-        shown(key === 'models' ? config.models.map(redact) : config[key]),
+        isSecret && config[key] !== ''
+          ? 'set'
+          : shown(key === 'models' ? config.models.map(redact) : config[key]),
         sources[key],
       ] as const,
   );

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loads uWebSockets.js, listens, drains, shuts down; exchange.ts has what becomes of a request.
-import { whyNotListening } from './address.js';
+import { rmSync } from 'node:fs';
+import { nameOf, removeStale, whyNotListening } from './address.js';
 import { createBudget } from './body.js';
+import { type CorsSettings, corsLines } from './cors.js';
 import { createDrain } from './drain.js';
-import { accept, type Exchanges } from './exchange.js';
-import type { AppDescriptor, CutRequest, ErrorStyle, HttpServer, Responder } from './route.js';
+import { accept, createHeads, type Exchanges } from './exchange.js';
+import type { Address, CutRequest, ErrorStyle, HttpServer, Listening, Serving } from './route.js';
 import { createDurations } from './stages.js';
+import type { TlsFiles } from './tls/index.js';
 import type { Uws, UwsApp, UwsRequest, UwsResponse } from './uws.js';
 
-export interface HttpOptions {
+export interface HttpOptions extends CorsSettings {
   readonly maxRequestBytes: number;
   readonly maxBufferedBytes: number;
   readonly maxHeaderBytes: number;
@@ -21,6 +24,8 @@ interface State {
   readonly uws: Uws;
   readonly apps: UwsApp[];
   readonly sockets: object[];
+  /** Paths of those that are Unix sockets. */
+  readonly paths: string[];
   readonly exchanges: Exchanges;
   connections: number;
 }
@@ -30,6 +35,7 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
   const budget = createBudget(options.maxBufferedBytes);
   const exchanges: Exchanges = {
     errors: options.errors,
+    heads: createHeads(corsLines(options)),
     limits: { maxBytes: options.maxRequestBytes, budget },
     inFlight: [],
     ready: [],
@@ -40,10 +46,10 @@ export async function createHttp(options: HttpOptions): Promise<HttpServer> {
     onChange: () => {},
   };
   const uws = await loadUws(options.maxHeaderBytes);
-  const state: State = { uws, apps: [], sockets: [], exchanges, connections: 0 };
+  const state: State = { uws, apps: [], sockets: [], paths: [], exchanges, connections: 0 };
   return {
-    listen: (host, port, respond, others = []) => listen(state, { host, port, respond, others }),
-    adopt: respond => createApp(state, respond).getDescriptor(),
+    listen: (address, serving) => listen(state, address, serving),
+    adopt: serving => createApp(state, serving).getDescriptor(),
     drain: (graceMs, limitMs) => drain(state, graceMs, limitMs),
     close: () => close(state),
     isDraining: () => exchanges.draining,
@@ -75,30 +81,44 @@ async function loadUws(maxHeaderBytes: number): Promise<Uws> {
   }
 }
 
-interface Place {
-  readonly host: string;
-  readonly port: number;
-  readonly respond: Responder;
-  readonly others: readonly AppDescriptor[];
-}
-
-async function listen(state: State, { host, port, respond, others }: Place): Promise<number> {
+async function listen(
+  state: State,
+  address: Address,
+  { others = [], ...serving }: Listening,
+): Promise<number> {
   const { uws } = state;
-  const app = createApp(state, respond);
+  const app = createApp(state, serving);
   const all = others.length === 0 ? [] : [app.getDescriptor(), ...others];
   for (const descriptor of all) app.addChildAppDescriptor(descriptor);
-  const socket = await new Promise<object | false>(resolve =>
-    app.listen(host, port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, resolve),
-  );
+  const { scheme, host, port } = address;
+  if (scheme === 'unix') await removeStale(host);
+  const socket = await new Promise<object | false>(resolve => {
+    if (scheme === 'unix') app.listen_unix(resolve, host);
+    else app.listen(host, port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, resolve);
+  });
   if (socket === false) {
-    throw new Error(`cannot listen on ${host}:${port}: ${await whyNotListening(host, port)}`);
+    throw new Error(`cannot listen on ${nameOf(address)}: ${await whyNotListening(address)}`);
   }
   state.sockets.push(socket);
-  return uws.us_socket_local_port(socket);
+  if (scheme === 'unix') state.paths.push(host);
+  return scheme === 'unix' ? 0 : uws.us_socket_local_port(socket);
 }
 
-function createApp(state: State, respond: Responder): UwsApp {
-  const app = state.uws.App();
+/** Of TLS 1.2 those with forward secrecy and authenticated encryption; those of 1.3 are all of that kind. */
+const ciphers = 'ECDHE+AESGCM:ECDHE+CHACHA20';
+
+function newApp({ App, SSLApp }: Uws, tls: TlsFiles | undefined): UwsApp {
+  if (tls === undefined) return App();
+  return SSLApp({
+    key_file_name: tls.keyFile,
+    cert_file_name: tls.certificateFile,
+    passphrase: tls.passphrase,
+    ssl_ciphers: ciphers,
+  });
+}
+
+function createApp(state: State, { respond, tls }: Serving): UwsApp {
+  const app = newApp(state.uws, tls);
   const { exchanges } = state;
   const take = (method: string | undefined) => (res: UwsResponse, req: UwsRequest) =>
     accept(exchanges, { res, req, respond, method: method ?? req.getCaseSensitiveMethod() });
@@ -133,8 +153,9 @@ async function drain(state: State, graceMs: number, limitMs: number): Promise<Cu
   return cut;
 }
 
-function stopListening({ uws, sockets }: State): void {
+function stopListening({ uws, sockets, paths }: State): void {
   for (const socket of sockets.splice(0)) uws.us_listen_socket_close(socket);
+  for (const path of paths.splice(0)) rmSync(path, { force: true });
 }
 
 function close(state: State): void {

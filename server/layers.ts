@@ -62,7 +62,8 @@ export function listOf(text: string): string[] {
  * @throws       INFER_BAD_INPUT when it is nothing that the setting takes.
  */
 export function check(row: SettingRow, value: unknown, where: string): Value {
-  const { type, range, choices } = row;
+  const { type, range, choices, isHeader } = row;
+  const shown = row.isSecret === true ? 'something else' : value;
   if (type === 'integer') {
     const [low, high] = range ?? [0, Number.MAX_SAFE_INTEGER];
     const fits =
@@ -78,7 +79,10 @@ export function check(row: SettingRow, value: unknown, where: string): Value {
     if (!fits) throw bad(where, 'a list of one or more texts', value);
     return value;
   }
-  if (typeof value !== 'string' || value === '') throw bad(where, 'a text', value);
+  if (typeof value !== 'string' || value === '') throw bad(where, 'a text', shown);
+  if (isHeader === true && !/^[\x20-\x7e]+$/.test(value)) {
+    throw bad(where, 'printable ASCII on one line', value);
+  }
   if (choices !== undefined && !choices.includes(value)) {
     throw bad(where, `one of ${choices.join(', ')}`, value);
   }

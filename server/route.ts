@@ -8,6 +8,7 @@ import type { Log } from './log.js';
 import type { Registry } from './registry/index.js';
 import type { Shelf } from './shelf.js';
 import type { Throttle } from './throttle.js';
+import type { TlsFiles } from './tls/index.js';
 import type { VariantCounts } from './traffic.js';
 
 /** One request, complete: every byte of the body has arrived. */
@@ -47,8 +48,24 @@ export interface HttpReply {
   readonly timing?: JsonTiming;
 }
 
-/** Answers one complete request. Never throws and never rejects. */
-export type Responder = (request: HttpRequest) => HttpReply | Promise<HttpReply>;
+export interface Responder {
+  /** Answers one complete request. Never throws and never rejects. */
+  (request: HttpRequest): HttpReply | Promise<HttpReply>;
+  /** Answers what is not let in, before its body is taken in; there is none where everything is. Never throws. */
+  readonly admit?: (request: HttpRequest) => HttpReply | undefined;
+}
+
+/** What is done with the requests of a listener. */
+export interface Serving {
+  readonly respond: Responder;
+  /** Present where it speaks TLS; read at once. */
+  readonly tls?: TlsFiles | undefined;
+}
+
+export interface Listening extends Serving {
+  /** Of other threads, which get their connections in turn with this one. */
+  readonly others?: readonly AppDescriptor[];
+}
 
 export interface HttpStats {
   readonly connections: number;
@@ -79,21 +96,24 @@ export interface CutRequest {
   readonly path: string;
 }
 
+/** One place to listen. */
+export interface Address {
+  readonly scheme: 'http' | 'https' | 'unix';
+  /** A name or an IP address; for `unix` the path of the socket. */
+  readonly host: string;
+  /** 0 for `unix`. */
+  readonly port: number;
+}
+
 export interface HttpServer {
   /**
-   * @param port    0 takes a free one.
-   * @param others  of other threads, which get their connections in turn with this one.
-   * @returns       the port in use.
-   * @throws        an Error that names address and reason.
+   * @param address  its port 0 takes a free one.
+   * @returns        the port in use.
+   * @throws         an Error that names address and reason.
    */
-  readonly listen: (
-    host: string,
-    port: number,
-    respond: Responder,
-    others?: readonly AppDescriptor[],
-  ) => Promise<number>;
+  readonly listen: (address: Address, listening: Listening) => Promise<number>;
   /** Takes connections that the listener of another thread accepts: the descriptor it has to be given. */
-  readonly adopt: (respond: Responder) => AppDescriptor;
+  readonly adopt: (serving: Serving) => AppDescriptor;
   /**
    * Takes no more connections, answers what comes on the open ones with `connection: close`, then closes all.
    * @param graceMs  how long connections without a request stay open after the last answer.
@@ -126,6 +146,8 @@ export interface Route {
   readonly listener: ListenerName;
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS' | 'ANY';
   readonly path: string;
+  /** Needs no token, as those who look after the machine have none. */
+  readonly isOpen?: true;
   readonly handle: Handler;
 }
 

@@ -17,6 +17,7 @@ import {
 } from './layers.js';
 import { isPropertiesName, readPropertiesFile } from './mms/file.js';
 import { readPatterns } from './packages/url.js';
+import { apis, readTokenPaths } from './tokens.js';
 
 const configFlag = 'config';
 
@@ -64,11 +65,20 @@ export function joinSettings(
 
 function checkTogether(config: Config): void {
   readPatterns(config.allowedUrls);
+  checkTokens(config);
   const { maxBufferedBytes } = threadShareOf(config);
   if (config.maxRequestBytes <= maxBufferedBytes) return;
   const limit = config.httpThreads === 1 ? '' : ' / httpThreads';
   const expected = `at most maxBufferedBytes${limit} (${maxBufferedBytes})`;
   throw bad('maxRequestBytes', expected, config.maxRequestBytes);
+}
+
+/** @throws  INFER_BAD_INPUT naming an API that is to have tokens and has no file. */
+function checkTokens({ tokenFiles, tokens }: Config): void {
+  const paths = readTokenPaths(tokenFiles);
+  const open = apis.filter(api => paths[api] === undefined);
+  if (tokens === 'optional' || open.length === 0) return;
+  throw bad('tokenFiles', `one for ${open.join(', ')} (tokens: required)`, tokenFiles);
 }
 
 function readVariables(environment: Environment): Layer {
@@ -126,10 +136,9 @@ function readFile(path: string, environment: Environment): FileSettings {
   try {
     parsed = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
     throw new InferenceError(
       'INFER_BAD_INPUT',
-      `--config ${path}: expected a JSON file, got: ${reason}`,
+      `--config ${path}: expected a JSON file, got: ${whyNoJson(error)}`,
     );
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
@@ -143,6 +152,13 @@ function readFile(path: string, environment: Environment): FileSettings {
     layer.set(row.key, { value: check(row, value, source), source });
   }
   return { ...noFile, layer };
+}
+
+/** Node quotes a part of the text, which may be a secret. */
+function whyNoJson(error: unknown): string {
+  if (!(error instanceof SyntaxError))
+    return error instanceof Error ? error.message : String(error);
+  return /(?:at position|line) .*$/.exec(error.message)?.[0] ?? 'something else';
 }
 
 function unknownKey(path: string, key: string): InferenceError {

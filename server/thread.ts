@@ -29,9 +29,10 @@ async function run(port: Port, { thread, config, ended }: ThreadTask): Promise<v
     publish: shelf.publish,
     quiet: ({ id, limitMs }) => shelf.quiet(id, limitMs),
     unload: shelf.unload,
-    start: async ({ mount }) => {
+    start: async ({ mount, tls }) => {
       const own = protocols.map(protocol => onlyPredictions(protocol, main));
-      return http.adopt(createResponder({ protocols: own, context, errors: defaultErrors }, mount));
+      const options = { protocols: own, context, errors: defaultErrors };
+      return http.adopt({ respond: createResponder(options, mount), tls });
     },
     stats,
     drain: async ({ graceMs, limitMs }) => {

@@ -17,6 +17,7 @@ import type {
 } from './route.js';
 import type { Directory, LoadOrder, Shelf } from './shelf.js';
 import { joinShelves, type OtherShelf } from './shelves.js';
+import type { TlsFiles } from './tls/index.js';
 
 /** What a thread is given at its start. */
 export interface ThreadTask {
@@ -31,6 +32,7 @@ export interface ThreadTask {
 /** What a thread is to serve. */
 export interface ThreadStart {
   readonly mount: Mount;
+  readonly tls: TlsFiles | undefined;
 }
 
 /** A request as it crosses to another thread. */

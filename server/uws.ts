@@ -4,10 +4,21 @@
 /** Its own types leave out listen() with host and options. */
 export interface Uws {
   readonly App: () => UwsApp;
+  /** @throws  an Error when the files cannot be used. */
+  readonly SSLApp: (options: UwsTls) => UwsApp;
   readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number;
   readonly us_listen_socket_close: (socket: object) => void;
   readonly us_socket_local_port: (socket: object) => number;
   readonly _cfg: (setting: string) => void;
+}
+
+/** Files in PEM, read at once. */
+export interface UwsTls {
+  readonly key_file_name: string;
+  readonly cert_file_name: string;
+  readonly passphrase: string;
+  /** Of TLS 1.2, in the words of OpenSSL. */
+  readonly ssl_ciphers: string;
 }
 
 export interface UwsApp {
@@ -16,6 +27,7 @@ export interface UwsApp {
   any(pattern: string, handler: (res: UwsResponse, req: UwsRequest) => void): void;
   filter(handler: (res: UwsResponse, change: number) => void): void;
   listen(host: string, port: number, options: number, done: (socket: object | false) => void): void;
+  listen_unix(done: (socket: object | false) => void, path: string): void;
   close(): void;
   /** Of this app, for addChildAppDescriptor() in any thread; keeps the app alive. */
   getDescriptor(): number;

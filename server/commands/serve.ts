@@ -2,7 +2,7 @@
 // `inference-native serve`: loads models, listens, and drains when told to stop.
 import { fileURLToPath } from 'node:url';
 import { type EngineLogLine, InferenceError, listDevices, onEngineLog } from '../../lib/index.js';
-import { addressesOf, isLoopback, urlOf } from '../address.js';
+import { addressesOf, isLoopback, nameOf } from '../address.js';
 import { createResponder } from '../app.js';
 import { type Config, threadShareOf } from '../config.js';
 import { createDecoding } from '../decode/index.js';
@@ -15,6 +15,7 @@ import { defaultErrors, protocols } from '../protocol/index.js';
 import { redact } from '../redact.js';
 import { createRegistry, type RegisterRequest, type Registry } from '../registry/index.js';
 import type { HttpServer, ListenerName, ServerContext } from '../route.js';
+import { prepareSecurity, type Security } from '../security.js';
 import { explainConfig } from '../settings.js';
 import { createShelf } from '../shelf.js';
 import { type StopSignal, watchSignals } from '../signals.js';
@@ -57,6 +58,7 @@ export async function runServer(report: ConfigReport, options: ServeOptions): Pr
     ends.push(packages.close, shelf.close);
     stop.requested.then(packages.stop);
     for (const message of packages.notes) log.warn({ event: 'work_dir_note', message });
+    const security = await prepareSecurity(config, packages.scratch, log);
     const share = threadShareOf(config);
     const http = await createHttp({ ...share, errors: defaultErrors });
     const threads = createThreads(share, writeLog);
@@ -83,8 +85,8 @@ export async function runServer(report: ConfigReport, options: ServeOptions): Pr
       isDraining: http.isDraining,
       threads: async () => [readThread(parts), ...(await threads.stats())],
     };
-    const { started } = options;
-    if (stop.signal() === undefined) await listenAll({ http, threads, context, started });
+    const parties = { http, threads, context, security, started: options.started };
+    if (stop.signal() === undefined) await listenAll(parties);
     const lost = await Promise.race([stop.requested, threads.lost]);
     packages.stop(); // the end does not wait for fetches, whatever its reason
     if (lost !== undefined) log.fatal({ event: 'thread_lost', ...lost });
@@ -229,27 +231,30 @@ interface Servers {
 interface Listening extends Servers {
   readonly context: ServerContext;
   readonly started: string | undefined;
+  readonly security: Security;
 }
 
 /** The line on standard output is the sign that requests are taken; what `started` says comes behind it. */
-async function listenAll({ http, threads, context, started }: Listening): Promise<void> {
+async function listenAll({ http, threads, context, started, security }: Listening): Promise<void> {
   const { config, log } = context;
   const options = { protocols, context, errors: defaultErrors };
   const urls: Partial<Record<ListenerName, string>> = {};
   try {
-    for (const { host, port, listeners } of addressesOf(config)) {
-      const mount = { listeners, isLoopback: isLoopback(host) };
+    for (const { listeners, ...address } of addressesOf(config)) {
+      const mount = { listeners, isLoopback: isLoopback(address) };
       const respond = createResponder(options, mount);
       const isShared = listeners.includes('inference');
-      const others = isShared ? await threads.start({ mount }, respond) : [];
-      const used = await http.listen(host, port, respond, others);
-      const url = urlOf(host, used);
+      const tls = address.scheme === 'https' ? security.tls : undefined;
+      const others = isShared ? await threads.start({ mount, tls }, respond) : [];
+      const port = await http.listen(address, { respond, tls, others });
+      const url = nameOf({ ...address, port });
       for (const listener of listeners) urls[listener] = url;
     }
   } catch (error) {
     await http.drain(0, 0);
     throw error;
   }
+  await security.release();
   const { inference, management, metrics } = urls;
   const { httpThreads } = config;
   const line = { event: 'listening', inference, management, metrics, httpThreads };

@@ -105,14 +105,23 @@ function directivesOf(lines: readonly Line[]): Directive[] {
   );
 }
 
+/** Directives of nginx that have a key of MMS. */
+const filesOfTls: ReadonlyMap<string, string> = new Map([
+  ['ssl_certificate', 'certificate_file'],
+  ['ssl_certificate_key', 'private_key_file'],
+]);
+
 /** nginx was what clients spoke to: where it listened, we do. */
 function readNginx(lines: readonly Line[]): ConfEntries {
   const entries: Entry[] = [];
   const notes: ConfigNote[] = [];
   const reason = 'there is no nginx here';
   for (const { name, words, source } of directivesOf(lines)) {
+    const key = filesOfTls.get(name);
     if (name === 'listen') {
       entries.push({ key: 'inference_address', value: listenAddress(words), source });
+    } else if (key !== undefined) {
+      entries.push({ key, value: words[0] ?? '', source });
     } else if (name !== 'server') {
       notes.push({ kind: 'ignored', key: name, source, reason });
     }
@@ -120,10 +129,7 @@ function readNginx(lines: readonly Line[]): ConfEntries {
   return { entries, notes };
 }
 
-/**
- * Refused with its entry is what we do not speak: `ssl`, and the socket of a file.
- * @source  nginx: `listen [address:]port [flags]`, or an address alone, with port 80; all addresses are `*`.
- */
+/** @source  nginx: `listen [address:]port [flags]`, or an address alone, with port 80; all addresses are `*`. */
 function listenAddress([where = '', ...flags]: readonly string[]): string {
   if (where.startsWith('unix:')) return where;
   const [, address = '*', port] = /^(?:(.*):)?(\d+)$/.exec(where) ?? [undefined, where, '80'];

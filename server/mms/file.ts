@@ -88,10 +88,10 @@ function substitute(value: string, where: string, environment: Environment): str
 }
 
 function variableEntries(environment: Environment): Entry[] {
-  return mmsKeys.flatMap(({ key, isVariable }) => {
-    const source = `MMS_${key.toUpperCase()}`;
+  return mmsKeys.flatMap(({ key, isVariable, variable }) => {
+    const source = variable ?? (isVariable ? `MMS_${key.toUpperCase()}` : '');
     const value = environment[source];
-    return isVariable === undefined || value === undefined ? [] : [{ key, value, source }];
+    return value === undefined ? [] : [{ key, value, source }];
   });
 }
 
@@ -139,18 +139,9 @@ function checkValue({ type, refused }: MmsKey, { key, value, source }: Entry): s
   if (type === 'boolean' && text !== 'true' && text !== 'false') {
     throw bad(where, 'true or false', value);
   }
-  if (type === 'address') checkAddress(text, where);
+  if (type === 'address' && !addressForm.test(text)) {
+    throw bad(where, 'http://host:port, https://host:port or unix:/path', text);
+  }
   if (refused !== undefined && text === refused.value) throw bad(where, refused.reason, value);
   return text;
-}
-
-/** Silence about TLS would send in the clear what was meant to be secret. */
-function checkAddress(text: string, where: string): void {
-  if (/^https:/i.test(text)) {
-    throw bad(where, 'http://host:port, as this version does not speak TLS', text);
-  }
-  if (/^unix:/i.test(text)) {
-    throw bad(where, 'http://host:port, as this version has no Unix sockets', text);
-  }
-  if (!addressForm.test(text)) throw bad(where, 'http://host:port', text);
 }

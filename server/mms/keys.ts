@@ -22,6 +22,8 @@ export interface MmsKey {
   readonly refused?: { readonly value: string; readonly reason: string };
   /** Whether `MMS_{KEY}` may give it. */
   readonly isVariable?: true;
+  /** Another variable that may. */
+  readonly variable?: string;
 }
 
 const jvm = 'there is no Java machine here';
@@ -29,17 +31,24 @@ const python = 'Python is never run here';
 const perModel = 'this version takes it from model.json of each model only';
 const later = 'this version does not have it';
 const noGrpc = 'there is no gRPC here';
-const tls = 'this version does not speak TLS';
 const isVariable = true;
 
-/** `http://host:port` as MMS reads it. The port may be missing. */
-export const addressForm = /^http:\/\/(\[[0-9a-f:]+\]|[^/:[\]]+)(?::(\d{1,5}))?\/?$/i;
+/** `http://host:port`, `https://host:port` or `unix:/path` as MMS reads it. The port may be missing. */
+export const addressForm =
+  /^(?:(https?):\/\/(\[[0-9a-f:]+\]|[^/:[\]]+)(?::(\d{1,5}))?\/?|unix:(\/.+))$/i;
 
-function address(host: keyof Config, port: keyof Config, usualPort: number) {
+/** Ports that are not said, without TLS and with it. */
+function address(host: keyof Config, port: keyof Config, usual: readonly [number, number]) {
   return (value: string): Settings => {
-    const [, name = '', given] = addressForm.exec(value) ?? [];
+    const [, scheme = '', name = '', given, path] = addressForm.exec(value) ?? [];
+    if (path !== undefined) return { [host]: `unix:${path}`, [port]: undefined };
+    const isTls = scheme.toLowerCase() === 'https';
     const bare = name.replace(/^\[|\]$/g, '');
-    return { [host]: bare, [port]: given === undefined ? usualPort : Number(given) };
+    const usualPort = usual[isTls ? 1 : 0];
+    return {
+      [host]: isTls ? `https://${bare}` : bare,
+      [port]: given === undefined ? usualPort : Number(given),
+    };
   };
 }
 
@@ -49,24 +58,24 @@ const longestMs = 3_600_000;
 
 /** What our own limits allow at most stands for what is beyond them. */
 const used: readonly MmsKey[] = [
-  { key: 'inference_address', type: 'address', settings: address('host', 'port', 80), isVariable },
+  {
+    key: 'inference_address',
+    type: 'address',
+    settings: address('host', 'port', [80, 443]),
+    isVariable,
+  },
   {
     key: 'management_address',
     type: 'address',
-    settings: address('managementHost', 'managementPort', 8081),
+    settings: address('managementHost', 'managementPort', [8081, 8444]),
     isVariable,
   },
   {
     key: 'metrics_address',
     type: 'address',
-    settings: address('metricsHost', 'metricsPort', 8082),
+    settings: address('metricsHost', 'metricsPort', [8082, 8445]),
   },
-  {
-    key: 'model_store',
-    type: 'text',
-    settings: value => ({ modelStore: value || undefined }),
-    isVariable,
-  },
+  textKey('model_store', 'modelStore'),
   { key: 'load_models', type: 'text', settings: value => ({ models: listOf(value) }), isVariable },
   {
     key: 'max_request_size',
@@ -92,6 +101,13 @@ const used: readonly MmsKey[] = [
     settings: value => ({ defaultWorkers: Number(value) }),
     isVariable,
   },
+  textKey('cors_allowed_origin', 'corsAllowedOrigin'),
+  textKey('cors_allowed_methods', 'corsAllowedMethods'),
+  textKey('cors_allowed_headers', 'corsAllowedHeaders'),
+  textKey('keystore', 'tlsKeystore'),
+  textKey('keystore_pass', 'tlsPassphrase'),
+  textKey('private_key_file', 'tlsPrivateKeyFile'),
+  textKey('certificate_file', 'tlsCertificateFile'),
   {
     key: 'unregister_model_timeout',
     type: 'integer',
@@ -104,6 +120,11 @@ const used: readonly MmsKey[] = [
     settings: value => (value.toLowerCase() === 'true' ? { profile: 'mms-0.x' } : {}),
   },
 ];
+
+/** An empty one takes back what is said elsewhere. */
+function textKey(key: string, setting: keyof Config): MmsKey {
+  return { key, type: 'text', settings: value => ({ [setting]: value || undefined }), isVariable };
+}
 
 function listOf(value: string): readonly string[] | undefined {
   const names = value.split(',').map(name => name.trim());
@@ -122,14 +143,7 @@ const withoutEffect: readonly MmsKey[] = [
     ignored: 'a body always becomes tensors',
     isVariable,
   },
-  { key: 'cors_allowed_origin', type: 'text', unsupported: later, isVariable },
-  { key: 'cors_allowed_methods', type: 'text', unsupported: later, isVariable },
-  { key: 'cors_allowed_headers', type: 'text', unsupported: later, isVariable },
-  { key: 'keystore', type: 'text', unsupported: tls, isVariable },
-  { key: 'keystore_pass', type: 'text', unsupported: tls, isVariable },
-  { key: 'keystore_type', type: 'text', unsupported: tls, isVariable },
-  { key: 'private_key_file', type: 'text', unsupported: tls, isVariable },
-  { key: 'certificate_file', type: 'text', unsupported: tls, isVariable },
+  { key: 'keystore_type', type: 'text', ignored: 'the keystore itself tells', isVariable },
   { key: 'debug', type: 'boolean', unsupported: later, unless: 'false', isVariable },
   { key: 'plugins_path', type: 'text', unsupported: 'plugins are Java classes' },
   { key: 'metric_time_interval', type: 'integer', unsupported: 'metrics are read at /metrics' },
@@ -157,10 +171,14 @@ const ofTorchServe: readonly MmsKey[] = [
   {
     key: 'disable_token_authorization',
     type: 'boolean',
-    settings: () => ({}),
-    refused: { value: 'false', reason: 'true: this version does not check tokens' },
+    settings: value => (value === 'false' ? { tokens: 'required' } : {}),
+    variable: 'TS_DISABLE_TOKEN_AUTHORIZATION',
   },
-  { key: 'token_expiration_min', type: 'integer', unsupported: later },
+  {
+    key: 'token_expiration_min',
+    type: 'integer',
+    unsupported: 'tokens go when their file changes',
+  },
   {
     key: 'enable_model_api',
     type: 'boolean',

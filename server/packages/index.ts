@@ -46,6 +46,8 @@ export interface Packages {
    * @throws  INFER_BAD_INPUT without a model store, INFER_MODEL_NOT_FOUND when it cannot be read.
    */
   readonly list: () => Promise<readonly string[]>;
+  /** A directory for something else, closed to others; release() removes it. */
+  readonly scratch: Workspace['scratch'];
   /** Ends fetches, with INFER_CLOSED; none begins any more. */
   readonly stop: () => void;
   /** The same, then waits for what is being opened, and removes what was unpacked. Harmless when it was called before. */
@@ -125,8 +127,8 @@ export async function createPackages(
     await Promise.allSettled(opening);
     await workspace.close();
   };
-  const { notes } = workspace;
-  return { open: openTracked, list: () => listStore(modelStore), stop, close, notes };
+  const { notes, scratch } = workspace;
+  return { open: openTracked, list: () => listStore(modelStore), scratch, stop, close, notes };
 }
 
 /** What lies there; archives are unpacked. */

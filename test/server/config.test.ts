@@ -90,7 +90,7 @@ const wrong = [
   {
     name: 'an unknown flag',
     args: ['--prot', '1'],
-    says: /^--prot: no such flag; known are --allowed-urls, --config, --default-workers, .*--port/,
+    says: /^--prot: no such flag; known are --allowed-urls, --config, .*--default-workers, .*--port/,
   },
   { name: 'a flag without a value', args: ['--port'], says: /^--port: expected a value after it/ },
   {

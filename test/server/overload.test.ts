@@ -9,7 +9,7 @@ import t from 'tap';
 import { InferenceError } from '../../lib/index.js';
 import { createHttp } from '../../server/http.js';
 import { errors } from '../../server/protocol/mms/errors.js';
-import type { HttpReply } from '../../server/route.js';
+import type { HttpReply, Responder } from '../../server/route.js';
 import { fixture, until } from '../helpers.js';
 import { openClient, rawPost } from './connections.js';
 import { call, digits, iris, metric, openSocket, postJson, startServer } from './helpers.js';
@@ -113,12 +113,13 @@ t.test('a body that its handler has released leaves its memory to others', async
     maxHeaderBytes: 4096,
     errors,
   });
-  const port = await http.listen('127.0.0.1', 0, request => {
+  const respond: Responder = request => {
     t.equal(http.stats().bufferedBytes, 900);
     t.equal(request.body.length, 900);
     request.releaseBody();
     return new Promise(resolve => (end = resolve));
-  });
+  };
+  const port = await http.listen({ scheme: 'http', host: '127.0.0.1', port: 0 }, { respond });
   const { ask, socket } = await openClient(`http://127.0.0.1:${port}`);
   const reply = ask(rawPost('/', ' '.repeat(900)));
   await until(() => http.stats().acceptSeconds.count === 1);

@@ -5,6 +5,7 @@ import t from 'tap';
 import { createHttp } from '../../server/http.js';
 import { errors } from '../../server/protocol/mms/errors.js';
 import { textReply } from '../../server/reply.js';
+import type { Responder } from '../../server/route.js';
 import { openSocket } from './helpers.js';
 
 const limits = { maxRequestBytes: 1000, maxBufferedBytes: 10_000, maxHeaderBytes: 4096 };
@@ -22,11 +23,12 @@ t.test(
       process.off('uncaughtException', report);
       for (const listener of usual) process.on('uncaughtException', listener);
     });
-    const port = await http.listen('127.0.0.1', 0, ({ path }) => {
+    const respond: Responder = ({ path }) => {
       if (path === '/throws') throw new Error('a broken rule');
       if (path === '/rejects') return Promise.reject(new Error('a broken rule'));
       return textReply('text/plain', 'fine');
-    });
+    };
+    const port = await http.listen({ scheme: 'http', host: '127.0.0.1', port: 0 }, { respond });
     const url = `http://127.0.0.1:${port}`;
     const paths = ['/throws', '/one', '/rejects', '/two'];
     const sockets = await Promise.all(paths.map(() => openSocket(url)));

@@ -14,7 +14,8 @@ const limits = { maxRequestBytes: 1000, maxBufferedBytes: 10_000, maxHeaderBytes
 
 async function startHttp(t: Test, respond: Responder) {
   const http = await createHttp({ ...limits, errors });
-  const url = `http://127.0.0.1:${await http.listen('127.0.0.1', 0, respond)}`;
+  const address = { scheme: 'http', host: '127.0.0.1', port: 0 } as const;
+  const url = `http://127.0.0.1:${await http.listen(address, { respond })}`;
   t.teardown(() => http.drain(0, 1000));
   return { http, url };
 }

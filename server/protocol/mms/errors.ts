@@ -24,6 +24,11 @@ export const errorTable: ErrorTable = {
 /** Types of what the server refuses by itself; the texts are those that clients of MMS compare with. */
 const statusTable: Readonly<Record<number, { readonly type: string; readonly message: string }>> = {
   400: { type: 'BadRequestException', message: 'Invalid HTTP message.' },
+  401: {
+    type: 'InvalidKeyException',
+    message:
+      'Token Authorization failed. Token either incorrect, expired, or not provided correctly',
+  },
   403: { type: 'ForbiddenException', message: 'Not from here.' },
   404: {
     type: 'ResourceNotFoundException',

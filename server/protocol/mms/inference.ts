@@ -45,7 +45,7 @@ export function inferenceRoutes(server: ServerContext): Route[] {
     return errors.fromStatus(501, '');
   };
   return [
-    any('/ping/*', health),
+    { ...any('/ping/*', health), isOpen: true },
     ...(profile === 'mms-0.x' ? [{ ...any('/', health), method: 'GET' } as const] : []),
     any('/predictions/{model}', byName),
     any('/predictions/{model}/{version}/*', byName),
