@@ -164,3 +164,41 @@ t.test('nothing secret is in the log, the output or an answer', async t => {
   t.match(server.log.find(({ event }) => event === 'security_note')?.['message'], /got mode 0644/);
   t.notOk(existsSync(socketPath), 'the socket is gone');
 });
+
+t.test('APIs that share a socket ask for their own tokens on all threads', async t => {
+  const path = join(folder, 'all.sock');
+  const shared = await startServer({
+    models: [iris],
+    args: [
+      ...['--host', `unix:${path}`, '--management-host', `unix:${path}`, '--http-threads', '2'],
+      ...[
+        '--token-files',
+        `management=${fileOf(secret.management)},metrics=${fileOf(secret.next)}`,
+      ],
+      ...['--metrics-host', `unix:${path}`],
+    ],
+  });
+  t.teardown(shared.stop);
+  t.equal(shared.inference, `unix:${path}`);
+  const rows = [
+    { path: '/models', token: '', is: 401 },
+    { path: '/models', token: secret.next, is: 401 },
+    { path: '/models', token: secret.management, is: 200 },
+    { path: '/metrics', token: secret.management, is: 401 },
+    { path: '/metrics', token: secret.next, is: 200 },
+  ];
+  for (const { path, token, is } of rows) {
+    const answers = [1, 2, 3, 4].map(() => tell(`${shared.inference}:${path}`, token));
+    t.same(
+      (await Promise.all(answers)).map(({ status }) => status),
+      [is, is, is, is],
+      path,
+    );
+  }
+  for (const _ of [0, 1]) {
+    t.equal((await tell(`${shared.inference}:/predictions/iris`, '', prediction)).status, 200);
+  }
+  const { text } = await tell(`${shared.inference}:/metrics`, secret.next);
+  t.match(text, /inference_http_thread_responses_total\{thread="1"\} [1-9]/);
+  t.equal(await shared.stop(), 0);
+});

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keys and certificates of every form over real TLS, and those that are refused.
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import t from 'tap';
 import { createHttp } from '../../server/http.js';
 import { errors } from '../../server/protocol/mms/errors.js';
 import { textReply } from '../../server/reply.js';
+import type { Responder } from '../../server/route.js';
 import { createTls, type TlsSettings } from '../../server/tls/index.js';
 import { readMaterial } from '../../server/tls/material.js';
-import { failure } from '../helpers.js';
+import { failure, until } from '../helpers.js';
+import { exchange, openSocket } from './helpers.js';
 import { ask, encryptedKey, fileOf, folder, keyPair, keystore } from './tls_files.js';
 
-const limits = { maxRequestBytes: 1000, maxBufferedBytes: 10_000, maxHeaderBytes: 4096 };
+const limits = { maxRequestBytes: 2 ** 23, maxBufferedBytes: 2 ** 24, maxHeaderBytes: 4096 };
 const none: TlsSettings = {
   tlsKeystore: '',
   tlsCertificateFile: '',
@@ -51,11 +56,12 @@ const working: readonly { readonly name: string; readonly settings: Partial<TlsS
   },
 ];
 
-async function startTls(settings: Partial<TlsSettings>) {
+const fine: Responder = () => textReply('text/plain', 'fine');
+
+async function startTls(settings: Partial<TlsSettings>, respond: Responder = fine) {
   const directory = mkdtempSync(join(folder, 'made-'));
   const tls = await createTls({ ...none, ...settings }, directory);
   const http = await createHttp({ ...limits, errors });
-  const respond = () => textReply('text/plain', 'fine');
   const port = await http.listen({ scheme: 'https', host: '127.0.0.1', port: 0 }, { respond, tls });
   return { url: `https://127.0.0.1:${port}/`, http, tls, directory };
 }
@@ -102,6 +108,33 @@ t.test('what is weak is not spoken', async t => {
   }
   await t.rejects(ask(url, { maxVersion: 'TLSv1.1' }), 'TLS 1.1');
   await http.drain(0, 1000);
+});
+
+t.test('large bodies go both ways, to a reader that waits too', async t => {
+  const echo: Responder = ({ body }) => textReply('text/plain', Buffer.concat([body, body]));
+  const { url, http } = await startTls({ tlsKeystore: keystore('openssl_ec.p12') }, echo);
+  const body = randomBytes(3 * 2 ** 20).toString('hex'); // 6 MiB
+  const { status, text } = await ask(url, { method: 'POST', body });
+  t.equal(status, 200);
+  t.ok(text === body + body);
+  await http.drain(0, 1000);
+});
+
+t.test('what is no TLS ends its own connection, and a drain ends idle ones', async t => {
+  const { url, http } = await startTls({ tlsKeystore: keystore('openssl_ec.p12') });
+  const plain = await exchange(url, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  t.notMatch(plain, 'HTTP/1.1');
+  const half = await openSocket(url);
+  half.write(Buffer.from('160301', 'hex')); // the beginning of a handshake
+  const idle = connect({ port: Number(new URL(url).port), rejectUnauthorized: false });
+  await once(idle, 'secureConnect');
+  const closed = [once(half, 'close'), once(idle, 'close')];
+  half.resume();
+  idle.resume();
+  t.equal((await ask(url)).status, 200);
+  await until(() => http.stats().connections === 2);
+  t.same(await http.drain(0, 60_000), []);
+  await Promise.all(closed);
 });
 
 const past = keyPair({ to: '2021-01-01' });
