@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { lstatSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { Config } from './config.js';
+import { bad } from './layers.js';
 import type { Address, ListenerName } from './route.js';
 
 /** One place to listen, with the APIs that are served there. */
@@ -11,32 +12,45 @@ export interface Shared extends Address {
   readonly listeners: readonly ListenerName[];
 }
 
-/** APIs at the same address share one listener; two free ports (0) are never the same. */
+/**
+ * APIs at the same address share one listener; two free ports (0) are never the same.
+ * @throws  INFER_BAD_INPUT for a host that is none.
+ */
 export function addressesOf(config: Config): Shared[] {
   const wanted = [
-    { listener: 'inference', host: config.host, port: config.port },
-    { listener: 'management', host: config.managementHost, port: config.managementPort },
-    { listener: 'metrics', host: config.metricsHost, port: config.metricsPort },
+    { listener: 'inference', key: 'host', port: config.port },
+    { listener: 'management', key: 'managementHost', port: config.managementPort },
+    { listener: 'metrics', key: 'metricsHost', port: config.metricsPort },
   ] as const;
   const groups = new Map<string, Shared>();
-  for (const { listener, host, port } of wanted) {
-    const address = readAddress(host, port);
-    const key = address.scheme === 'unix' || port > 0 ? nameOf(address) : listener;
-    const listeners = [...(groups.get(key)?.listeners ?? []), listener];
-    groups.set(key, { ...address, listeners });
+  for (const { listener, key, port } of wanted) {
+    const address = { ...readHost(config[key], key), port };
+    const name = address.scheme === 'unix' || port > 0 ? nameOf(address) : listener;
+    const listeners = [...(groups.get(name)?.listeners ?? []), listener];
+    groups.set(name, { ...address, listeners });
   }
   return [...groups.values()];
 }
 
-/** @param host  a name or an IP address, `https://` before it for TLS; or `unix:` and a path. */
-export function readAddress(host: string, port: number): Address {
-  const [, start = 'http://', rest = ''] = /^(https?:\/\/|unix:)?(.*)$/is.exec(host) ?? [];
-  const scheme = start.toLowerCase().startsWith('unix') ? 'unix' : schemeOf(start);
-  return { scheme, host: rest, port: scheme === 'unix' ? 0 : port };
-}
+/** @source  unix(7): the address of a socket has 108 bytes for its path, that of macOS 104, with a zero at the end. */
+const longestPath = 103;
 
-function schemeOf(start: string): 'http' | 'https' {
-  return start.toLowerCase() === 'https://' ? 'https' : 'http';
+/** @param host  a name or an IP address, `https://` before it for TLS; or `unix:` and a path. */
+function readHost(host: string, key: string): Pick<Address, 'scheme' | 'host'> {
+  const [, path] = /^unix:(.+)$/is.exec(host) ?? [];
+  if (path !== undefined) {
+    if (Buffer.byteLength(path) <= longestPath) return { scheme: 'unix', host: path };
+    throw bad(key, `unix: and a path of at most ${longestPath} bytes`, host);
+  }
+  const [, start = '', name] =
+    /^(https?:\/\/)?(\[[0-9a-f:.]+\]|[0-9a-f:.]+(?:%\w+)?|[^\s/:[\]]+)$/i.exec(host) ?? [];
+  if (name === undefined) {
+    const expected =
+      'a name or an IP address without a port, https:// and one, or unix: and a path';
+    throw bad(key, expected, host);
+  }
+  const scheme = start.toLowerCase() === 'https://' ? 'https' : 'http';
+  return { scheme, host: name.replace(/^\[|\]$/g, '') };
 }
 
 /** Whether pages of the web that a browser on this machine shows could be led here, and no other machine can come. */

@@ -101,7 +101,7 @@ export interface Address {
   readonly scheme: 'http' | 'https' | 'unix';
   /** A name or an IP address; for `unix` the path of the socket. */
   readonly host: string;
-  /** 0 for `unix`. */
+  /** Without a meaning for `unix`. */
   readonly port: number;
 }
 

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { InferenceError } from '../lib/index.js';
+import { addressesOf } from './address.js';
 import { type Config, flagOf, settingTable, threadShareOf, variableOf } from './config.js';
 import {
   bad,
@@ -65,6 +66,7 @@ export function joinSettings(
 
 function checkTogether(config: Config): void {
   readPatterns(config.allowedUrls);
+  addressesOf(config);
   checkTokens(config);
   const { maxBufferedBytes } = threadShareOf(config);
   if (config.maxRequestBytes <= maxBufferedBytes) return;

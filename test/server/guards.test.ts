@@ -112,7 +112,7 @@ for (const { args, says } of notes) {
 }
 
 const addresses = [
-  { args: ['--host', 'HTTPS://a', '--port', '1'], first: 'https://a:1', count: 3 },
+  { args: ['--host', 'HTTPS://[::a]', '--port', '1'], first: 'https://[::a]:1', count: 3 },
   { args: ['--host', 'unix:/a', '--management-host', 'unix:/a'], first: 'unix:/a', count: 2 },
   {
     args: ['--host', 'http://::1', '--port', '8082', '--metrics-host', '::1'],
@@ -125,6 +125,29 @@ const addresses = [
     count: 3,
   },
 ] as const;
+
+const noHosts = [
+  {
+    args: ['--host', 'https://h:8443'],
+    says: /^host: expected a name or an IP address without a port, /,
+  },
+  {
+    args: ['--management-host', 'https://'],
+    says: /^managementHost: expected a name or an IP address/,
+  },
+  {
+    args: ['--metrics-host', 'http://h/x'],
+    says: /^metricsHost: expected a name or an IP address/,
+  },
+  { args: ['--host', 'unix:'], says: /^host: expected a name or an IP address, https:/ },
+  { args: ['--host', `unix:/${'a'.repeat(103)}`], says: /^host: expected unix: and a path of at/ },
+] as const;
+
+for (const { args, says } of noHosts) {
+  t.test(`${args.join(' ').slice(0, 60)} is refused`, async t => {
+    t.throws(() => readConfig(args, {}), { code: 'INFER_BAD_INPUT', message: says });
+  });
+}
 
 for (const { args, first, count } of addresses) {
   t.test(`${args.join(' ')}: ${count} listeners`, async t => {
