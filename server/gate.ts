@@ -16,11 +16,8 @@ export interface Candidate {
 export interface Gate {
   /** Whether requests of an API need a token. */
   readonly isGuarded: (api: ListenerName) => boolean;
-  /** Answers what is not let in. @param candidate  finds the route; undefined where there is none. */
-  readonly admit: (
-    request: HttpRequest,
-    candidate: () => Candidate | undefined,
-  ) => HttpReply | undefined;
+  /** Answers what is not let in. @param found  undefined where there is no route. */
+  readonly admit: (request: HttpRequest, found?: Candidate) => HttpReply | undefined;
 }
 
 /**
@@ -41,9 +38,8 @@ export function createGate(
   }
   const answersPreflights = hasCors(config);
   if (!answersPreflights && tokens.size === 0) return undefined;
-  const admit: Gate['admit'] = (request, candidate) => {
+  const admit: Gate['admit'] = (request, found) => {
     if (answersPreflights && isPreflight(request)) return preflightReply;
-    const found = tokens.size === 0 ? undefined : candidate();
     if (found === undefined || found.route.isOpen === true) return undefined;
     const given = headerOf(request, 'authorization');
     const accepted = tokens.get(found.route.listener)?.accept(given) ?? true;

@@ -78,6 +78,21 @@ for (const { name, args, origin, status } of fromSites) {
   });
 }
 
+t.test(
+  'who has no token is told before the body what is refused, and what is not there',
+  async t => {
+    const { admit } = responderFor(['--token-files', tokenFile]);
+    const statusOf = (path: string, authorization = '') => {
+      const otherHeaders = ['authorization', authorization];
+      const request = { method: 'GET', path, host: '', origin: '', otherHeaders };
+      return admit?.(request as unknown as HttpRequest)?.status;
+    };
+    t.equal(statusOf('/models'), 401);
+    t.equal(statusOf('/models', 'Bearer the-secret'), undefined);
+    t.equal(statusOf('/none'), 404);
+  },
+);
+
 t.test('without tokens and CORS nothing is asked', async t => {
   t.equal(responderFor([]).admit, undefined);
 });
@@ -139,7 +154,7 @@ const noHosts = [
     args: ['--metrics-host', 'http://h/x'],
     says: /^metricsHost: expected a name or an IP address/,
   },
-  { args: ['--host', 'unix:'], says: /^host: expected a name or an IP address, https:/ },
+  { args: ['--host', 'unix:'], says: /^host: expected a name .*, got "unix:"/ },
   { args: ['--host', `unix:/${'a'.repeat(103)}`], says: /^host: expected unix: and a path of at/ },
 ] as const;
 
