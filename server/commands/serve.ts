@@ -49,7 +49,6 @@ export async function runServer(report: ConfigReport, options: ServeOptions): Pr
   const engineLines = createThrottle(engineLineMs);
   const endLog = onEngineLog(createEngineLog(log, engineLines));
   const loop = startLoopMonitor();
-  const { variants } = shelf;
   const ends: (() => unknown)[] = [stop.end, endLog, loop.stop]; // the last one first
   surviveSurprises(log);
   try {
@@ -71,7 +70,7 @@ export async function runServer(report: ConfigReport, options: ServeOptions): Pr
     const wanted = await wantedModels(config, options, packages, log);
     await loadAll(registry, wanted, { log, stop, skipFailing: options.skipFailing });
     const decoding = createDecoding(share);
-    const parts = { http, loop, decoding, variants };
+    const parts = { http, loop, decoding, variants: shelf.variants };
     const context: ServerContext = {
       config,
       log,
@@ -79,7 +78,7 @@ export async function runServer(report: ConfigReport, options: ServeOptions): Pr
       find: shelf.find,
       trafficOf: shelf.trafficOf,
       startupModel: shelf.startupModel,
-      variants,
+      variants: shelf.variants,
       registry,
       decode: decoding.decode,
       isDraining: http.isDraining,
