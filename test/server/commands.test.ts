@@ -119,7 +119,7 @@ t.test('a port that is taken ends the start with its reason', async t => {
   const failed = second.log.find(({ event }) => event === 'start_failed');
   t.match(failed, {
     level: 'fatal',
-    message: new RegExp(`cannot listen on 127\\.0\\.0\\.1:${port}: .*EADDRINUSE`),
+    message: new RegExp(`cannot listen on http://127\\.0\\.0\\.1:${port}: .*EADDRINUSE`),
   });
   t.equal(second.output, '');
   t.equal((await call(`${first.inference}/ping`)).status, 200, 'the first still answers');
