@@ -7,6 +7,7 @@ import t from 'tap';
 import { createResponder } from '../../server/app.js';
 import { defaultErrors, protocols } from '../../server/protocol/index.js';
 import type { HttpRequest, Protocol, Route, ServerContext } from '../../server/route.js';
+import { readConfig } from '../../server/settings.js';
 import { fixture } from '../helpers.js';
 import { call, iris, metric, postJson, type RunningServer, startServer } from './helpers.js';
 
@@ -289,7 +290,8 @@ const drained = [
 
 for (const { profile, status, body } of drained) {
   t.test(`health of a server that drains, as ${profile} tells it`, async t => {
-    const context = { config: { profile }, isDraining: () => true } as unknown as ServerContext;
+    const config = readConfig(['--profile', profile], {});
+    const context = { config, isDraining: () => true } as unknown as ServerContext;
     const options = { protocols, errors: defaultErrors, context };
     const respond = createResponder(options, { listeners: ['inference'], isLoopback: true });
     const reply = await respond({ method: 'GET', path: '/ping' } as HttpRequest);
