@@ -84,8 +84,7 @@ export async function runServer(report: ConfigReport, options: ServeOptions): Pr
       isDraining: http.isDraining,
       threads: async () => [readThread(parts), ...(await threads.stats())],
     };
-    const parties = { http, threads, context, security, started: options.started };
-    if (stop.signal() === undefined) await listenAll(parties);
+    if (stop.signal() === undefined) await listenAll({ http, threads, context, security, options });
     const lost = await Promise.race([stop.requested, threads.lost]);
     packages.stop(); // the end does not wait for fetches, whatever its reason
     if (lost !== undefined) log.fatal({ event: 'thread_lost', ...lost });
@@ -229,19 +228,19 @@ interface Servers {
 
 interface Listening extends Servers {
   readonly context: ServerContext;
-  readonly started: string | undefined;
+  readonly options: ServeOptions;
   readonly security: Security;
 }
 
 /** The line on standard output is the sign that requests are taken; what `started` says comes behind it. */
-async function listenAll({ http, threads, context, started, security }: Listening): Promise<void> {
+async function listenAll({ http, threads, context, security, options }: Listening): Promise<void> {
   const { config, log } = context;
-  const options = { protocols, context, errors: defaultErrors };
+  const app = { protocols, context, errors: defaultErrors };
   const urls: Partial<Record<ListenerName, string>> = {};
   try {
     for (const { listeners, ...address } of addressesOf(config)) {
       const mount = { listeners, isLoopback: isLoopback(address) };
-      const respond = createResponder(options, mount);
+      const respond = createResponder(app, mount);
       const isShared = listeners.includes('inference');
       const tls = address.scheme === 'https' ? security.tls : undefined;
       const others = isShared ? await threads.start({ mount, tls }, respond) : [];
@@ -259,7 +258,7 @@ async function listenAll({ http, threads, context, started, security }: Listenin
   const line = { event: 'listening', inference, management, metrics, httpThreads };
   log.info(line);
   process.stdout.write(`${JSON.stringify(line)}\n`);
-  if (started !== undefined) process.stdout.write(`${started}\n`);
+  if (options.started !== undefined) process.stdout.write(`${options.started}\n`);
 }
 
 interface Ending extends Start, Servers {
