@@ -92,6 +92,8 @@ export interface NativeDescription {
   readonly maxRowsKey: string;
   /** Of the inputs, in the order of the signature. */
   readonly shapes: readonly (readonly number[])[];
+  /** Names of the classes of each output, in the order of the signature; empty for none. */
+  readonly labels: readonly (readonly string[])[];
 }
 
 /** A handle on a loaded model. */
@@ -103,13 +105,13 @@ export interface NativeModel {
     shapes: readonly number[],
     deadlineMs: number,
   ): void;
-  /** Before the first submitJson(). */
+  /** Before the first submitJson() or submitV2(). */
   describe(description: NativeDescription): void;
   /**
    * Reads a JSON body and stages the request; throws a NativeError. A large body is copied and read on another thread,
    * and what is wrong with it then comes as the result.
    * @param forms  bits, in the order of jsonForms.
-   * @param timed  whether `times` of start() are wanted.
+   * @param timed  whether the times among `facts` of start() are wanted.
    */
   submitJson(
     id: number,
@@ -118,12 +120,27 @@ export interface NativeModel {
     maxResponseBytes: number,
     forms: number,
     timed: boolean,
-  ): void;
+  ): undefined;
+  /**
+   * The same for what clients of Triton send.
+   * @param headerBytes  of the JSON in front of raw tensors, at most those of the body; 0 for the data of the only
+   *                     input; undefined when all of it is JSON.
+   * @returns            the milliseconds in which the request itself asks for an answer, counted from now; undefined
+   *                     when it does not, or is read on another thread.
+   */
+  submitV2(
+    id: number,
+    body: Uint8Array,
+    deadlineMs: number,
+    maxResponseBytes: number,
+    headerBytes: number | undefined,
+    timed: boolean,
+  ): number | undefined;
   /**
    * Queued requests leave at once, running ones are abandoned (a run is stopped when nobody waits for it any more).
    * Their completions arrive as usual, as INFER_DEADLINE when `late`, else as INFER_CANCELLED. Unknown ids are ignored.
    */
-  cancel(ids: readonly number[], late: boolean): void;
+  cancel(ids: readonly number[], late: boolean): undefined;
   info(): NativeInfo;
   /** Core of each lane now; -1 for one that is not pinned. */
   lanes(): readonly number[];
@@ -180,7 +197,8 @@ export interface NativeDevices {
 export interface NativeBinding {
   /**
    * @param completed  called when there is something in `answers`, or among the arguments, which are left out when there
-   *                   is not; `times`: of each result parse, queue, run and format in ns; undefined when nobody asked.
+   *                   is not; `facts`: of each result parse, queue, run and format in ns, and how many bytes of JSON are
+   *                   in front of raw tensors; undefined when there is nothing to say.
    * @param requests   in the form of flat.ts; staged by flush(), and before a submit(), submitJson(), cancel() or close().
    * @param answers    in the same form; one that does not fit in comes as an argument.
    */
@@ -188,7 +206,7 @@ export interface NativeBinding {
     completed: (
       ids?: readonly number[],
       results?: readonly NativeResult[],
-      times?: Float64Array,
+      facts?: Float64Array,
     ) => void,
     log: (lines: readonly NativeLogLine[]) => void,
     requests: ArrayBuffer,

@@ -14,7 +14,8 @@ import { InferenceError, type NativeError } from './errors.js';
 import { type FlatBuffer, flatBuffer, readAnswers, readTensor } from './flat.js';
 import { type InFlight, inFlight } from './in_flight.js';
 import { deliverLog } from './log.js';
-import type { JsonAnswer } from './predict_types.js';
+import { maxTimeoutMs } from './options.js';
+import type { V2Answer } from './predict_types.js';
 import type { ElementType, NumericData, Tensor } from './tensor.js';
 
 /** A loaded model as its requests see it. */
@@ -42,11 +43,11 @@ export interface PendingTensors extends PendingRequest {
   readonly resolve: (outputs: Record<string, Tensor>) => void;
 }
 
-/** A request of predictJson() in flight. */
+/** A request of predictJson() or predictV2() in flight. */
 export interface PendingJson extends PendingRequest {
   readonly kind: 'json';
   readonly timed: boolean;
-  readonly resolve: (answer: JsonAnswer) => void;
+  readonly resolve: (answer: V2Answer) => void;
 }
 
 /** What all copies of this library in one JavaScript environment share. */
@@ -110,8 +111,8 @@ function start(binding: NativeBinding): Environment {
     turnDue: false,
     runsHere: runsHerePerTurn,
   };
-  const complete: Parameters<NativeBinding['start']>[0] = (ids = [], results = [], times) =>
-    finishAll(shared, { ids, results, times });
+  const complete: Parameters<NativeBinding['start']>[0] = (ids = [], results = [], facts) =>
+    finishAll(shared, { ids, results, facts });
   const log: Parameters<NativeBinding['start']>[1] = lines => {
     for (const deliver of shared.logs) deliver(lines);
   };
@@ -126,21 +127,23 @@ function start(binding: NativeBinding): Environment {
  * Stages a checked request; all that are staged in one turn of the event loop are handed over together.
  * @param entry      settled later, on this thread, exactly once, unless this throws.
  * @param timeoutMs  from now, at most maxTimeoutMs; 0 for none.
- * @param stage      gives it to the addon under this id, or writes it as a flat request.
+ * @param stage      gives it to the addon under this id, or writes it as a flat request; returns the timeout that
+ *                   counts instead, if the request has one of its own.
  * @throws           what `stage` or the signal throws: the request is not accepted and `entry` is not kept.
  */
 export function submit(
   entry: PendingTensors | PendingJson,
   timeoutMs: number,
-  stage: (handle: Handle, id: number, flat: FlatBuffer) => void,
+  stage: (handle: Handle, id: number, flat: FlatBuffer) => number | undefined,
 ): void {
   const shared = current;
   if (shared === undefined) return; // never: `entry` has a handle, which environment() made
   const id = shared.pending.nextId();
   const { signal } = entry;
   if (signal !== undefined) watch(shared.watched, signal, id, ids => cancel(shared, ids, false));
+  let ownMs: number | undefined;
   try {
-    stage(entry.handle, id, shared.requests);
+    ownMs = stage(entry.handle, id, shared.requests);
   } catch (error) {
     if (signal !== undefined) unwatch(shared.watched, signal, id);
     throw error;
@@ -153,7 +156,8 @@ export function submit(
   }
   // The addon knows the deadline too. The timer is for the case that every lane is busy beyond it. It holds the
   // process no longer than the request itself does, because settling clears it.
-  if (timeoutMs > 0) entry.timer = setTimeout(cancelLate, timeoutMs, shared, id);
+  const limitMs = ownMs === undefined ? timeoutMs : Math.min(ownMs, maxTimeoutMs);
+  if (limitMs > 0) entry.timer = setTimeout(cancelLate, limitMs, shared, id);
 }
 
 function flush(shared: Environment): void {
@@ -202,7 +206,7 @@ function cancel({ pending }: Environment, ids: Iterable<number>, late: boolean):
 interface Finished {
   readonly ids: readonly number[];
   readonly results: readonly NativeResult[];
-  readonly times: Float64Array | undefined;
+  readonly facts: Float64Array | undefined;
 }
 
 /** Called by the addon with everything that has finished. It says nothing more until it is asked in a later turn. */
@@ -244,13 +248,12 @@ function finish(
 
 function settle(
   entry: PendingTensors | PendingJson,
-  { results, times }: Finished,
+  { results, facts }: Finished,
   index: number,
 ): void {
   const result = results[index];
   if (typeof result === 'string' || result instanceof Uint8Array) {
-    if (entry.kind === 'json')
-      entry.resolve(answerOf(result, entry.timed ? times : undefined, 4 * index));
+    if (entry.kind === 'json') entry.resolve(answerOf(result, entry.timed, facts, index));
     else entry.reject(ofWrongKind('bytes', 'tensors'));
   } else if (result === undefined) {
     entry.reject(new InferenceError('INFER_INTERNAL', 'the addon gave no result'));
@@ -268,16 +271,23 @@ function ofWrongKind(got: string, expected: string): InferenceError {
   return new InferenceError('INFER_INTERNAL', `the addon gave ${got}, expected ${expected}`);
 }
 
-/** @param at  where the four times of this answer begin. */
+/** @param index  of the answer among those whose facts these are. */
 function answerOf(
   text: string | Uint8Array<ArrayBuffer>,
-  times: Float64Array | undefined,
-  at: number,
-): JsonAnswer {
+  timed: boolean,
+  facts: Float64Array | undefined,
+  index: number,
+): V2Answer {
   const body = typeof text === 'string' ? text : Buffer.from(text.buffer);
-  if (times === undefined) return { body };
-  const us = (index: number) => (times[at + index] ?? 0) / 1000;
-  return { body, timing: { parseUs: us(0), queueUs: us(1), runUs: us(2), formatUs: us(3) } };
+  if (facts === undefined) return { body };
+  const fact = (at: number) => facts[5 * index + at] ?? 0;
+  const us = (at: number) => fact(at) / 1000;
+  const headerBytes = fact(4);
+  return {
+    body,
+    ...(timed ? { timing: { parseUs: us(0), queueUs: us(1), runUs: us(2), formatUs: us(3) } } : {}),
+    ...(headerBytes > 0 ? { headerBytes } : {}),
+  };
 }
 
 /** Joins what the addon returns (data0, shape0, data1, shape1, ...) with names and types. */

@@ -16,6 +16,8 @@ export type {
   JsonOptions,
   JsonTiming,
   PredictOptions,
+  V2Answer,
+  V2Options,
 } from './predict_types.js';
 export type { Scaling } from './scaling.js';
 export type { Histogram, ModelStats } from './stats.js';

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// loadModel() and the object it returns: predict, predictJson, info, scale, stats, close.
+// loadModel() and the object it returns: predict, predictJson, predictV2, info, scale, stats, close.
 import { engineLibraries, type NativeInfo, type NativeModel } from './binding.js';
 import { environment, type Handle } from './environment.js';
 import { InferenceError, quote, stackOfCaller, toInferenceError } from './errors.js';
 import { type Inputs, planInputs } from './inputs.js';
 import { type Postprocess, type Preprocess, readSettings, type Settings } from './manifest.js';
 import type { Batching, Limits, LoadOptions } from './option_types.js';
-import { closedError, jsonPredictor, predictor } from './predict.js';
-import type { JsonAnswer, JsonOptions, PredictOptions } from './predict_types.js';
+import { closedError, jsonPredictor, predictor, v2Predictor } from './predict.js';
+import type {
+  JsonAnswer,
+  JsonOptions,
+  PredictOptions,
+  V2Answer,
+  V2Options,
+} from './predict_types.js';
 import { readScaling, type Scaling } from './scaling.js';
 import { joinSignature } from './signature.js';
 import { type ModelStats, readStats } from './stats.js';
@@ -58,6 +64,15 @@ export interface Model {
    * @throws         as predict(), INFER_BAD_INPUT with the JSON path of the mistake.
    */
   predictJson(body: Uint8Array, options?: JsonOptions): Promise<JsonAnswer>;
+  /**
+   * The same for what clients of Triton and KServe send: a request of the Open Inference Protocol with raw tensors behind
+   * its JSON, or with none, with all parameters and messages of that protocol.
+   * @param body     the JSON and the tensors; read, or copied if large, before this returns.
+   * @param options  those of predict(); `headerBytes`; `maxResponseBytes`; `timing`.
+   * @returns        JSON, with `headerBytes` when raw tensors follow it.
+   * @throws         as predict(), INFER_BAD_INPUT in the words of Triton where it has some.
+   */
+  predictV2(body: Uint8Array, options?: V2Options): Promise<V2Answer>;
   readonly info: ModelInfo;
   /**
    * Places the model on other lanes while it serves, for every handle that shares it. No request is lost: a lane that
@@ -147,6 +162,7 @@ function createModel(settings: Settings, native: NativeModel): Model {
     maxRows: Math.min(limit.maxRows, Number.MAX_SAFE_INTEGER),
     maxRowsKey: limit.maxRowsKey,
     shapes: inputs.map(({ shape }) => shape),
+    labels: outputs.map(({ name }) => described.postprocess?.[name]?.labels ?? []),
   });
   const closing = closer(handle);
   const info = Object.freeze(
@@ -161,6 +177,7 @@ function createModel(settings: Settings, native: NativeModel): Model {
   return {
     predict: predictor(context),
     predictJson: jsonPredictor(context),
+    predictV2: v2Predictor(context),
     info,
     scale: scaler(native, name, closing.started),
     stats: () => closing.last()?.stats ?? readStats(native.stats()),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// predict() and predictJson() of one model: what they take, and how it becomes a request.
+// predict(), predictJson() and predictV2() of one model: what they take, and how it becomes a request.
 import { type Handle, submit } from './environment.js';
 import { atCallerOf, describe, InferenceError, quote, toInferenceError } from './errors.js';
 import { writeRequest } from './flat.js';
@@ -10,11 +10,14 @@ import {
   type JsonOptions,
   jsonForms,
   type PredictOptions,
+  type V2Answer,
+  type V2Options,
 } from './predict_types.js';
 import { arrayTag, type Tensor } from './tensor.js';
 
 export type Predict = (inputs: Inputs, options?: PredictOptions) => Promise<Record<string, Tensor>>;
 export type PredictJson = (body: Uint8Array, options?: JsonOptions) => Promise<JsonAnswer>;
+export type PredictV2 = (body: Uint8Array, options?: V2Options) => Promise<V2Answer>;
 
 /** A model as its predictions see it. */
 export interface PredictContext {
@@ -58,6 +61,7 @@ export function predictor(context: PredictContext): Predict {
           if (timeoutMs > 0 || !writeRequest(flat, request, data, shapes)) {
             native.submit(id, data, shapes, timeoutMs);
           }
+          return undefined;
         });
       } catch (error) {
         reject(atCallerOf(predict, toInferenceError(error, 'INFER_BAD_INPUT')));
@@ -94,6 +98,37 @@ export function jsonPredictor(context: PredictContext): PredictJson {
       }
     }).then(undefined, rethrow);
   return predictJson;
+}
+
+/** Makes predictV2() of one model. */
+export function v2Predictor(context: PredictContext): PredictV2 {
+  const { handle, name, usualTimeoutMs, isClosed } = context;
+  const predictV2: PredictV2 = (body, options = {}) =>
+    new Promise<V2Answer>((resolve, reject) => {
+      try {
+        if (isClosed()) throw closedError(name, 'predictV2');
+        checkOptions<V2Options>(options, v2Keys);
+        const { signal, timeoutMs = usualTimeoutMs, timing: timed = false, headerBytes } = options;
+        const { maxBytes } = readAnswerOptions(options);
+        if (arrayTag(body) !== 'Uint8Array') throw badOption('body: expected a Uint8Array', body);
+        checkHeaderBytes(headerBytes, body.length);
+        const entry = {
+          kind: 'json',
+          timed,
+          handle,
+          resolve,
+          reject,
+          signal,
+          timer: undefined,
+        } as const;
+        submit(entry, timeoutMs, ({ native }, id) =>
+          native.submitV2(id, body, timeoutMs, maxBytes, headerBytes, timed),
+        );
+      } catch (error) {
+        reject(atCallerOf(predictV2, toInferenceError(error, 'INFER_BAD_INPUT')));
+      }
+    }).then(undefined, rethrow);
+  return predictV2;
 }
 
 /**
@@ -149,9 +184,27 @@ function checkOptions<T extends PredictOptions>(
   if (signal.aborted) throw abortedError(signal);
 }
 
+const v2Keys = [...predictKeys, 'headerBytes', 'maxResponseBytes', 'timing'];
+
+function checkHeaderBytes(headerBytes: unknown, bodyBytes: number): void {
+  if (headerBytes === undefined) return;
+  const fits =
+    Number.isSafeInteger(headerBytes) &&
+    (headerBytes as number) >= 0 &&
+    (headerBytes as number) <= bodyBytes;
+  if (fits) return;
+  const expected = `an integer from 0 to ${bodyBytes}, the bytes of the body`;
+  throw badOption(`option "headerBytes": expected ${expected}`, headerBytes);
+}
+
 const allForms = 2 ** jsonForms.length - 1;
 
-function readJsonOptions({ forms, maxResponseBytes, timing }: JsonOptions) {
+function readJsonOptions(options: JsonOptions) {
+  const { forms } = options;
+  return { ...readAnswerOptions(options), forms: forms === undefined ? allForms : bitsOf(forms) };
+}
+
+function readAnswerOptions({ maxResponseBytes, timing }: V2Options) {
   const maxBytes = maxResponseBytes ?? Number.MAX_SAFE_INTEGER;
   if (!Number.isSafeInteger(maxBytes) || maxBytes < 0) {
     throw badOption('option "maxResponseBytes": expected an integer from 0', maxBytes);
@@ -159,7 +212,7 @@ function readJsonOptions({ forms, maxResponseBytes, timing }: JsonOptions) {
   if (timing !== undefined && typeof timing !== 'boolean') {
     throw badOption('option "timing": expected true or false', timing);
   }
-  return { maxBytes, forms: forms === undefined ? allForms : bitsOf(forms) };
+  return { maxBytes };
 }
 
 function bitsOf(forms: unknown): number {

@@ -37,6 +37,24 @@ export interface JsonAnswer {
   readonly timing?: JsonTiming;
 }
 
+/** What a call of predictV2() may ask for. */
+export interface V2Options extends PredictOptions {
+  /**
+   * Bytes of the JSON in front of raw tensors (`Inference-Header-Content-Length`), at most those of the body. 0: the body
+   * is the data of the only input, and all outputs come raw. All of the body is JSON by default.
+   */
+  readonly headerBytes?: number | undefined;
+  /** As of predictJson(). */
+  readonly maxResponseBytes?: number | undefined;
+  readonly timing?: boolean | undefined;
+}
+
+/** What predictV2() gives. */
+export interface V2Answer extends JsonAnswer {
+  /** Bytes of the JSON in front of raw tensors; absent when there are none. */
+  readonly headerBytes?: number;
+}
+
 /** Where the time of one request went, in microseconds. */
 export interface JsonTiming {
   /** From the call until the body was tensors; for a large one with the wait for a thread that reads it. */

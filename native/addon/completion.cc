@@ -45,7 +45,7 @@ bool guarded(Napi::Env env, Body&& body) {
 Napi::Value resultOf(Napi::Env env, Reply& reply) {
   try {
     if (reply.result.ok() && reply.encoded) {
-      return textToJs(env, std::move(reply.encoded->text));
+      return textToJs(env, std::move(reply.encoded->finished.text));
     }
     return toJs(env, reply.result);
   } catch (const Napi::Error& error) {
@@ -55,23 +55,28 @@ Napi::Value resultOf(Napi::Env env, Reply& reply) {
   }
 }
 
-// Four numbers for each reply, in nanoseconds; undefined when nobody asked.
-Napi::Value timesOf(Napi::Env env, const std::vector<Reply>& replies) {
-  const auto asked = [](const Reply& reply) { return reply.encoded && reply.encoded->timed; };
-  if (std::ranges::none_of(replies, asked)) {
+// Five numbers for each reply: four times in nanoseconds, and how many bytes of its text are in
+// front of raw tensors; undefined when there is nothing to say.
+Napi::Value factsOf(Napi::Env env, const std::vector<Reply>& replies) {
+  constexpr std::size_t kFacts = 5;
+  const auto hasFacts = [](const Reply& reply) {
+    return reply.encoded && (reply.encoded->timed || reply.encoded->finished.headerBytes > 0);
+  };
+  if (std::ranges::none_of(replies, hasFacts)) {
     return env.Undefined();
   }
-  auto times = Napi::Float64Array::New(env, replies.size() * 4);
+  auto facts = Napi::Float64Array::New(env, replies.size() * kFacts);
   for (std::size_t i = 0; i < replies.size(); ++i) {
-    if (asked(replies[i])) {
+    if (hasFacts(replies[i])) {
       const auto [parse, queue, run, format] = replies[i].encoded->times;
-      std::size_t at = i * 4;
+      std::size_t at = i * kFacts;
       for (const TimeNs time : {parse, queue, run, format}) {
-        times[at++] = static_cast<double>(time);
+        facts[at++] = static_cast<double>(time);
       }
+      facts[at] = static_cast<double>(replies[i].encoded->finished.headerBytes);
     }
   }
-  return times;
+  return facts;
 }
 
 }  // namespace
@@ -221,7 +226,7 @@ void Completion::resolve(Napi::Env env, std::vector<Reply>& replies) {
     ids.Set(at, static_cast<double>(replies[i].id));
     results.Set(at, resultOf(env, replies[i]));
   }
-  completed_.Call({ids, results, timesOf(env, replies)});
+  completed_.Call({ids, results, factsOf(env, replies)});
 }
 
 void Completion::report(Napi::Env env, const std::vector<LogLine>& lines) {

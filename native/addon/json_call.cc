@@ -4,6 +4,7 @@
 
 #include <napi.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -11,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "native/base/clock.h"
 #include "native/base/error.h"
@@ -18,6 +20,7 @@
 #include "native/base/tensor.h"
 #include "native/codec/json_request.h"
 #include "native/codec/schema.h"
+#include "native/codec/v2_request.h"
 #include "native/scheduler/padding.h"
 #include "native/scheduler/served_model.h"
 
@@ -42,7 +45,23 @@ std::shared_ptr<const codec::Schema> toSchema(const ServedModel& model,
           Napi::Value(dims[static_cast<std::uint32_t>(axis)]).As<Napi::Number>().Int64Value();
     }
   }
+  const auto labels = description.Get("labels").As<Napi::Array>();
+  for (std::uint32_t i = 0; i < labels.Length(); ++i) {
+    const auto names = Napi::Value(labels[i]).As<Napi::Array>();
+    std::vector<std::string>& own = schema->labels.emplace_back();
+    for (std::uint32_t name = 0; name < names.Length(); ++name) {
+      own.push_back(Napi::Value(names[name]).As<Napi::String>().Utf8Value());
+    }
+  }
   return schema;
+}
+
+std::size_t readBytes(std::string_view body, const codec::Schema& schema, const JsonCall& call) {
+  const auto isString = [](const TensorSpec& spec) { return spec.type == ElementType::kString; };
+  if (!call.v2 || !call.v2->headerBytes || std::ranges::any_of(schema.inputs, isString)) {
+    return body.size();
+  }
+  return *call.v2->headerBytes;
 }
 
 Result<BodyBytes> bytesOf(const Napi::Value& value) {
@@ -66,13 +85,17 @@ Result<std::unique_ptr<Request>> readJsonRequest(const ServedModel& model,
                                                  const std::shared_ptr<const codec::Schema>& schema,
                                                  std::string_view body, const JsonCall& call) {
   try {
-    auto read = codec::readJson(body, schema, call.options);
+    auto read = call.v2 ? codec::readV2(body, schema, *call.v2)
+                        : codec::readJson(body, schema, call.options);
     if (!read.ok()) {
       return std::move(read).error();
     }
     auto request = std::make_unique<Request>();
     request->id = call.id;
     request->deadline = call.deadline;
+    if (read.value().timeout > 0) {
+      request->deadline = std::min(call.deadline, call.arrived + read.value().timeout);
+    }
     request->inputs = std::move(read.value().inputs);
     request->encoded = std::move(read.value().answer);
     if (model.queue.limits().batchable) {

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "native/base/clock.h"
@@ -15,12 +16,14 @@
 #include "native/base/request.h"
 #include "native/codec/json_request.h"
 #include "native/codec/schema.h"
+#include "native/codec/v2_request.h"
 #include "native/scheduler/served_model.h"
 
 namespace infer::addon {
 
-// A body of more bytes is read on another thread: reading it takes longer than the event loop may
-// stand still. Ten nanoseconds a byte, the worst that was measured, make this half a millisecond.
+// A body of which more bytes have to be read is read on another thread: reading it takes longer
+// than the event loop may stand still. Ten nanoseconds a byte, the worst that was measured, make
+// this half a millisecond.
 inline constexpr std::size_t kMostReadHere = 65'536;
 
 // What a call of submitJson() says beside the body.
@@ -30,9 +33,13 @@ struct JsonCall {
   TimeNs deadline = kNever;
   bool timed = false;
   codec::JsonOptions options;
+  std::optional<codec::V2Options> v2;  // counts instead, for what clients of Triton send
 };
 
-// Of { name, version, maxRows, maxRowsKey, shapes }: see lib/binding.ts.
+// How much of the body has to be read; raw tensors are only copied.
+std::size_t readBytes(std::string_view body, const codec::Schema& schema, const JsonCall& call);
+
+// Of { name, version, maxRows, maxRowsKey, shapes, labels }: see lib/binding.ts.
 std::shared_ptr<const codec::Schema> toSchema(const ServedModel& model,
                                               const Napi::Object& description);
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +22,7 @@
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/base/tensor.h"
+#include "native/codec/v2_request.h"
 #include "native/scheduler/lane.h"
 #include "native/scheduler/lane_pool.h"
 #include "native/scheduler/padding.h"
@@ -74,6 +76,21 @@ TimeNs deadlineOf(const Napi::Value& fromNowMs) {
                 : kNever;
 }
 
+std::size_t sizeOf(const Napi::Value& value) {
+  return static_cast<std::size_t>(value.As<Napi::Number>().Int64Value());
+}
+
+// What calls with a body have in common: (id, body, deadlineMs, ...); `timed`: which says whether
+// times are wanted.
+JsonCall callOf(const Napi::CallbackInfo& info, std::size_t timed) {
+  return {.id = static_cast<std::uint64_t>(info[0].As<Napi::Number>().Int64Value()),
+          .arrived = SteadyClock().now(),
+          .deadline = deadlineOf(info[2]),
+          .timed = info[timed].As<Napi::Boolean>().Value(),
+          .options = {},
+          .v2 = {}};
+}
+
 }  // namespace
 
 Napi::Function ModelWrap::define(Napi::Env env) {
@@ -82,9 +99,9 @@ Napi::Function ModelWrap::define(Napi::Env env) {
       {InstanceMethod<&ModelWrap::submit>("submit"), InstanceMethod<&ModelWrap::cancel>("cancel"),
        InstanceMethod<&ModelWrap::describe>("describe"),
        InstanceMethod<&ModelWrap::submitJson>("submitJson"),
-       InstanceMethod<&ModelWrap::info>("info"), InstanceMethod<&ModelWrap::lanes>("lanes"),
-       InstanceMethod<&ModelWrap::stats>("stats"), InstanceMethod<&ModelWrap::scale>("scale"),
-       InstanceMethod<&ModelWrap::close>("close")});
+       InstanceMethod<&ModelWrap::submitV2>("submitV2"), InstanceMethod<&ModelWrap::info>("info"),
+       InstanceMethod<&ModelWrap::lanes>("lanes"), InstanceMethod<&ModelWrap::stats>("stats"),
+       InstanceMethod<&ModelWrap::scale>("scale"), InstanceMethod<&ModelWrap::close>("close")});
 }
 
 Napi::Object ModelWrap::wrap(Napi::Env env, ModelHandle handle) {
@@ -153,37 +170,57 @@ Napi::Value ModelWrap::submitJson(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return atEntry(env, [&]() -> Napi::Value {
     requireOpen(env);
-    environment_->requireRoom(env, this);
-    const auto [body, isShared] = orThrow(env, bytesOf(info[1]));
-    const JsonCall call{
-        .id = static_cast<std::uint64_t>(info[0].As<Napi::Number>().Int64Value()),
-        .arrived = SteadyClock().now(),
-        .deadline = deadlineOf(info[2]),
-        .timed = info[5].As<Napi::Boolean>().Value(),
-        .options = {.forms = info[4].As<Napi::Number>().Uint32Value(),
-                    .maxResponseBytes =
-                        static_cast<std::size_t>(info[3].As<Napi::Number>().Int64Value())},
-    };
-    if (body.size() > kMostReadHere) {
-      const auto large = std::make_shared<LargeBody>();
-      large->model = handle_.model();
-      large->schema = schema_;
-      large->bytes = body;
-      large->call = call;
-      environment_->readLater(large);
-      return env.Undefined();
-    }
-    // The reader goes over the text more than once and relies on what it has seen.
-    const std::string copy(isShared ? body : std::string_view());
-    auto read = readJsonRequest(*handle_, schema_, isShared ? std::string_view(copy) : body, call);
-    if (!read.ok()) {
-      handle_->metrics.failed(read.error().code);
-    }
-    auto request = orThrow(env, std::move(read));
-    request->channel = environment_->completion(env);
-    environment_->stage(this, std::move(request));
-    return env.Undefined();
+    JsonCall call = callOf(info, 5);
+    call.options = {.forms = info[4].As<Napi::Number>().Uint32Value(),
+                    .maxResponseBytes = sizeOf(info[3])};
+    return submitBody(info, call);
   });
+}
+
+// submitV2(id, body, deadlineMs, maxResponseBytes, headerBytes, timed): see lib/binding.ts.
+Napi::Value ModelWrap::submitV2(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return atEntry(env, [&]() -> Napi::Value {
+    requireOpen(env);
+    JsonCall call = callOf(info, 5);
+    call.v2 = codec::V2Options{.headerBytes = std::nullopt, .maxResponseBytes = sizeOf(info[3])};
+    if (!info[4].IsUndefined()) {
+      call.v2->headerBytes = sizeOf(info[4]);
+    }
+    return submitBody(info, call);
+  });
+}
+
+// Reads info[1], or has it read. The milliseconds in which the request itself asks for an answer;
+// undefined when it does not, or is not read yet.
+Napi::Value ModelWrap::submitBody(const Napi::CallbackInfo& info, const JsonCall& call) {
+  const Napi::Env env = info.Env();
+  environment_->requireRoom(env, this);
+  const auto [body, isShared] = orThrow(env, bytesOf(info[1]));
+  if (readBytes(body, *schema_, call) > kMostReadHere) {
+    const auto large = std::make_shared<LargeBody>();
+    large->model = handle_.model();
+    large->schema = schema_;
+    large->bytes = body;
+    large->call = call;
+    environment_->readLater(large);
+    return env.Undefined();
+  }
+  // The reader goes over the text more than once and relies on what it has seen.
+  const std::string copy(isShared ? body : std::string_view());
+  auto read = readJsonRequest(*handle_, schema_, isShared ? std::string_view(copy) : body, call);
+  if (!read.ok()) {
+    handle_->metrics.failed(read.error().code);
+  }
+  auto request = orThrow(env, std::move(read));
+  request->channel = environment_->completion(env);
+  const TimeNs deadline = request->deadline;
+  environment_->stage(this, std::move(request));
+  if (deadline == call.deadline) {
+    return env.Undefined();
+  }
+  constexpr auto kPerMillisecond = static_cast<double>(kMillisecond);
+  return Napi::Number::New(env, static_cast<double>(deadline - call.arrived) / kPerMillisecond);
 }
 
 // cancel(ids, late): the answers come as INFER_DEADLINE when `late`, else as INFER_CANCELLED.

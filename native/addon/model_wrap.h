@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The handle of a loaded model that JS sees: submit, describe, submitJson, cancel, info, lanes,
+// The handle of a loaded model that JS sees: submit, describe, submitJson, submitV2, cancel, info, lanes,
 // stats, scale, close.
 // Threads: js, of the environment that loaded it. Collected without close(), it gives its share
 // back.
@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "native/addon/json_call.h"
 #include "native/base/request.h"
 #include "native/codec/schema.h"
 #include "native/scheduler/scheduler.h"
@@ -37,12 +38,14 @@ class ModelWrap final : public Napi::ObjectWrap<ModelWrap> {
   Napi::Value submit(const Napi::CallbackInfo& info);
   Napi::Value describe(const Napi::CallbackInfo& info);
   Napi::Value submitJson(const Napi::CallbackInfo& info);
+  Napi::Value submitV2(const Napi::CallbackInfo& info);
   Napi::Value cancel(const Napi::CallbackInfo& info);
   Napi::Value info(const Napi::CallbackInfo& info);
   Napi::Value lanes(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   Napi::Value scale(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
+  Napi::Value submitBody(const Napi::CallbackInfo& info, const JsonCall& call);
   void requireOpen(Napi::Env env) const;
 
   ModelHandle handle_;                           // empty once closed

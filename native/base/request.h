@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,6 +27,11 @@ struct StageTimes {
   TimeNs format = 0;  // making bytes of tensors
 };
 
+struct EncodedText {
+  std::string text;
+  std::size_t headerBytes = 0;  // of JSON in front of raw tensors; 0: there are none
+};
+
 // The answer of a request whose caller sent bytes and wants bytes. Made with the request; it goes
 // with it to whoever has its outputs, is written there, so that no event loop has to, and goes back
 // with its reply.
@@ -34,10 +40,10 @@ class EncodedAnswer {
   virtual ~EncodedAnswer() = default;
   // thread: any. Fails when the outputs cannot be an answer; the others of its batch are not
   // concerned.
-  virtual Result<std::string> write(const Outputs& outputs) const = 0;
+  virtual Result<EncodedText> write(const Outputs& outputs) const = 0;
 
   bool written = false;  // write() was called, whatever came of it
-  std::string text;      // as written, once the request has succeeded
+  EncodedText finished;  // as written, once the request has succeeded
   StageTimes times;
   bool timed = false;  // its caller asked for the times
 };

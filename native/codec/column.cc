@@ -37,10 +37,18 @@ constexpr std::array<std::string_view, kElementTypes.size()> kExpected = {
     "a string",
 };
 
+template <typename T>
+bool readWord(Cursor& cursor, T& value) {
+  double word = 0;
+  const bool isRead = cursor.readNumberWord(word);
+  value = static_cast<T>(word);
+  return isRead;
+}
+
 bool readElement(Cursor& cursor, float& value) {
   Number number;
   if (!cursor.readNumber(number)) {
-    return false;
+    return readWord(cursor, value);
   }
   value = toFloat(number);
   return std::isfinite(value);
@@ -49,7 +57,7 @@ bool readElement(Cursor& cursor, float& value) {
 bool readElement(Cursor& cursor, double& value) {
   Number number;
   if (!cursor.readNumber(number)) {
-    return false;
+    return readWord(cursor, value);
   }
   value = toDouble(number);
   return std::isfinite(value);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -96,6 +97,9 @@ Kind Cursor::peek() {
       return Kind::kFalse;
     case 'n':
       return Kind::kNull;
+    case 'N':
+    case 'I':
+      return numbers_ == Numbers::kWithWords ? Kind::kNumber : Kind::kNone;
     default:
       return isDigit(*at_) || *at_ == '-' ? Kind::kNumber : Kind::kNone;
   }
@@ -162,14 +166,33 @@ bool Cursor::readWord(std::string_view word) {
   return true;
 }
 
+bool Cursor::readNumberWord(double& value) {
+  if (numbers_ != Numbers::kWithWords) {
+    return false;
+  }
+  const char* const start = at_;
+  const bool negative = take('-');
+  if (at_ != end_ && *at_ == 'I' && readWord("Infinity")) {
+    value = std::numeric_limits<double>::infinity() * (negative ? -1 : 1);
+    return true;
+  }
+  if (!negative && readWord("NaN")) {
+    value = std::numeric_limits<double>::quiet_NaN();
+    return true;
+  }
+  at_ = start;
+  return false;
+}
+
 bool Cursor::passScalar() {
   bool escaped = false;
   Number number;
+  double word = 0;
   switch (peek()) {
     case Kind::kString:
       return passString(escaped);
     case Kind::kNumber:
-      return readNumber(number) || fail();
+      return readNumber(number) || readNumberWord(word) || fail();
     case Kind::kTrue:
       return readWord("true");
     case Kind::kFalse:

@@ -29,11 +29,15 @@ enum class Kind : std::uint8_t {
   kNone,  // nothing that a value begins with
 };
 
+// Whether the words `NaN`, `Infinity` and `-Infinity` count as numbers, which they are not in JSON,
+// but for clients of Triton.
+enum class Numbers : std::uint8_t { kFinite, kWithWords };
+
 class Cursor {
  public:
   // `text` is UTF-8 and outlives the cursor.
-  explicit Cursor(std::string_view text, std::size_t at = 0)
-      : begin_(text.data()), at_(begin_ + at), end_(begin_ + text.size()) {}
+  explicit Cursor(std::string_view text, std::size_t at = 0, Numbers numbers = Numbers::kFinite)
+      : begin_(text.data()), at_(begin_ + at), end_(begin_ + text.size()), numbers_(numbers) {}
 
   std::size_t at() const { return static_cast<std::size_t>(at_ - begin_); }
   void seek(std::size_t at) { at_ = begin_ + at; }
@@ -68,6 +72,8 @@ class Cursor {
     at_ = behind == nullptr ? at_ : behind;
     return behind != nullptr;
   }
+  // The words that count as numbers.
+  bool readNumberWord(double& value);
   bool readString(std::string_view& value, std::string& scratch);
   bool readWord(std::string_view word);  // true, false, null
   // Any value; `depth`: how many arrays and objects are open around it.
@@ -87,6 +93,7 @@ class Cursor {
   const char* begin_;
   const char* at_;
   const char* end_;
+  Numbers numbers_;
   std::size_t mistake_ = 0;
   bool tooDeep_ = false;
 };

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The three forms of an answer.
+// The two forms of an answer.
 #include "native/codec/json_answer.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <numeric>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "native/base/error.h"
 #include "native/base/request.h"
@@ -26,14 +24,9 @@ constexpr std::size_t kFrameBytes = 128;  // of an answer beside its elements, a
 }  // namespace
 
 JsonAnswer::JsonAnswer(std::shared_ptr<const Schema> schema, AnswerPlan plan, std::size_t maxBytes)
-    : schema_(std::move(schema)), plan_(std::move(plan)), maxBytes_(maxBytes) {
-  if (plan_.outputs.empty()) {
-    plan_.outputs.resize(plan_.form == kArray ? 1 : schema_->outputs.size());
-    std::iota(plan_.outputs.begin(), plan_.outputs.end(), std::size_t{0});
-  }
-}
+    : schema_(std::move(schema)), plan_(plan), maxBytes_(maxBytes) {}
 
-Result<std::string> JsonAnswer::write(const Outputs& outputs) const {
+Result<EncodedText> JsonAnswer::write(const Outputs& outputs) const {
   if (outputs.empty()) {
     return Error{ErrorCode::kInternal, "model " + quote(schema_->name) + ": has no outputs", {}};
   }
@@ -43,9 +36,7 @@ Result<std::string> JsonAnswer::write(const Outputs& outputs) const {
   }
   std::string out;
   out.reserve(bytes + kFrameBytes);
-  if (plan_.form == kV2) {
-    appendV2(out, outputs);
-  } else if (plan_.form == kArray) {
+  if (plan_.form == kArray) {
     appendNested(out, outputs[0]);
   } else {
     if (auto fits = checkInstances(outputs); !fits.ok()) {
@@ -53,13 +44,14 @@ Result<std::string> JsonAnswer::write(const Outputs& outputs) const {
     }
     appendPredictions(out, outputs);
   }
-  return out;
+  return EncodedText{.text = std::move(out)};
 }
 
 // Writing more would take a lane for long, or end in a string longer than JavaScript has.
 Result<void> JsonAnswer::checkSize(const Outputs& outputs, std::size_t& bytes) const {
-  for (const std::size_t at : plan_.outputs) {
-    bytes += textBytes(outputs[at]);
+  const std::size_t shown = plan_.form == kArray ? 1 : outputs.size();
+  for (std::size_t i = 0; i < shown; ++i) {
+    bytes += textBytes(outputs[i]);
   }
   if (bytes <= maxBytes_) {
     return {};
@@ -88,34 +80,6 @@ Result<void> JsonAnswer::checkInstances(const Outputs& outputs) const {
         std::to_string(rows) + " rows for " + std::to_string(plan_.rows) + " instances");
   }
   return {};
-}
-
-void JsonAnswer::appendV2(std::string& out, const Outputs& outputs) const {
-  out += R"({"model_name":)";
-  appendQuoted(out, schema_->name);
-  out += R"(,"model_version":)";
-  appendQuoted(out, schema_->version);
-  if (!plan_.id.empty()) {
-    out += R"(,"id":)";
-    appendQuoted(out, plan_.id);
-  }
-  out += R"(,"outputs":[)";
-  for (const std::size_t at : plan_.outputs) {
-    const Tensor& output = outputs[at];
-    out += out.back() == '[' ? R"({"name":)" : R"(,{"name":)";
-    appendQuoted(out, schema_->outputs[at].name);
-    out += R"(,"datatype":")";
-    out += datatypeOf(output.type);
-    out += R"(","shape":[)";
-    for (const std::int64_t size : output.shape) {
-      out += out.back() == '[' ? "" : ",";
-      out += std::to_string(size);
-    }
-    out += R"(],"data":)";
-    appendFlat(out, output);
-    out += '}';
-  }
-  out += "]}";
 }
 
 // A row is the value of the only output, else an object of all.

@@ -3,7 +3,6 @@
 // looked for afterwards.
 #include "native/codec/json_request.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,49 +14,21 @@
 #include <vector>
 
 #include "native/base/error.h"
+#include "native/base/request.h"
 #include "native/base/tensor.h"
 #include "native/codec/cursor.h"
 #include "native/codec/json_answer.h"
 #include "native/codec/nested.h"
 #include "native/codec/rows_form.h"
 #include "native/codec/schema.h"
+#include "native/codec/syntax.h"
 #include "native/codec/text.h"
-#include "native/codec/utf8.h"
+#include "native/codec/v2_answer.h"
+#include "native/codec/v2_entries.h"
 #include "native/codec/v2_form.h"
 
 namespace infer::codec {
 namespace {
-
-// Why `body` is not JSON.
-Error syntaxError(std::string_view body) {
-  constexpr std::size_t kShown = 20;  // bytes of what stands where the mistake is
-  Cursor cursor(body);
-  std::size_t at = 0;
-  if (!cursor.skip(0)) {
-    at = cursor.mistake();
-    if (cursor.isTooDeep()) {
-      return badInput("body", "at most " + std::to_string(kMaxDepth) + " levels of nesting",
-                      "more at byte " + std::to_string(at));
-    }
-  } else {
-    cursor.skipSpace();
-    at = cursor.at();
-  }
-  std::string_view rest = body.substr(at);
-  std::size_t shown = 0;
-  while (shown < std::min(kShown, rest.size())) {
-    shown += std::max<std::size_t>(sequenceLength(rest.substr(shown)), 1);
-  }
-  std::string got = rest.empty() ? "the end of the text" : quote(rest.substr(0, shown));
-  got += " at position " + std::to_string(at);
-  rest.remove_prefix(rest.starts_with('-') ? 1 : 0);
-  for (const std::string_view word : {"NaN", "Infinity"}) {
-    if (rest.starts_with(word)) {
-      got += " (JSON has no NaN and no Infinity)";
-    }
-  }
-  return badInput("body", "JSON", got);
-}
 
 std::vector<Tensor> only(Tensor tensor) {
   std::vector<Tensor> inputs;
@@ -69,34 +40,35 @@ class Reader {
  public:
   Reader(std::string_view body, const std::shared_ptr<const Schema>& schema,
          const JsonOptions& options)
-      : body_(body), schema_(schema), options_(options), v2Inputs_(body, *schema) {}
+      : body_(body),
+        schema_(schema),
+        options_(options),
+        v2Entries_(Cursor(body), *schema, body.size()) {}
 
   Result<JsonRequest> read() {
-    if (body_.empty()) {
-      return badInput("body", "JSON", "no bytes");
+    if (!isJsonText(body_) || !walk()) {
+      return mistakeIn(body_);
     }
-    if (!isUtf8(body_)) {
-      return badInput("body", "JSON in UTF-8", "bytes that are not UTF-8");
-    }
-    if (!walk()) {
-      return syntaxError(body_);
-    }
-    AnswerPlan plan;
-    auto inputs = readForm(plan);
+    auto inputs = readForm();
     if (!inputs.ok()) {
       return std::move(inputs).error();
     }
     if (auto fits = checkRows(*schema_, inputs.value()); !fits.ok()) {
       return std::move(fits).error();
     }
-    return JsonRequest{
-        std::move(inputs).value(),
-        std::make_unique<JsonAnswer>(schema_, std::move(plan), options_.maxResponseBytes)};
+    return JsonRequest{std::move(inputs).value(), makeAnswer()};
   }
 
  private:
   bool takes(Form form) const { return (options_.forms & static_cast<unsigned>(form)) != 0; }
   Cursor cursorAt(std::size_t at) const { return Cursor(body_, at); }
+
+  std::unique_ptr<EncodedAnswer> makeAnswer() {
+    if (hasInputs_) {
+      return std::make_unique<V2Answer>(schema_, std::move(v2Plan_), options_.maxResponseBytes);
+    }
+    return std::make_unique<JsonAnswer>(schema_, plan_, options_.maxResponseBytes);
+  }
 
   // Steps over the whole body; false when it is not JSON.
   bool walk() {
@@ -115,7 +87,7 @@ class Reader {
   bool walkMember(Cursor& cursor, std::string_view name) {
     if (name == "inputs" && takes(kV2)) {
       hasInputs_ = true;
-      return v2Inputs_.walk(cursor);
+      return v2Entries_.walk(cursor);
     }
     if (name == "instances" && takes(kInstances)) {
       instances_ = cursor.at();
@@ -144,17 +116,16 @@ class Reader {
     return tensor_ || cursor.skip(depth);
   }
 
-  Result<std::vector<Tensor>> readForm(AnswerPlan& plan) {
+  Result<std::vector<Tensor>> readForm() {
     if (hasInputs_) {
-      plan.form = kV2;
-      return readV2(plan);
+      return readV2();
     }
     if (instances_ != kNowhere) {
-      plan.form = kInstances;
-      return readInstances(plan);
+      plan_.form = kInstances;
+      return readInstances();
     }
     if (top_ == Kind::kArray && takes(kArray)) {
-      plan.form = kArray;
+      plan_.form = kArray;
       return readArray(Place{"body"}, "objects in {\"instances\": [...]}", cursorAt(0));
     }
     return badInput("body", expectedForms(), describe(cursorAt(0)));
@@ -173,7 +144,7 @@ class Reader {
     return text;
   }
 
-  Result<std::vector<Tensor>> readV2(AnswerPlan& plan) {
+  Result<std::vector<Tensor>> readV2() {
     if (id_ != kNowhere) {
       Cursor id = cursorAt(id_);
       std::string scratch;
@@ -181,7 +152,7 @@ class Reader {
       if (id.peek() != Kind::kString || !id.readString(text, scratch)) {
         return badInput("id", "a string", describe(id));
       }
-      plan.id = text;
+      v2Plan_.id = text;
     }
     if (parameters_ != kNowhere) {
       if (auto refused = refuseParameters(cursorAt(parameters_), "", {"binary_data_output"})) {
@@ -193,12 +164,12 @@ class Reader {
       if (!outputs.ok()) {
         return std::move(outputs).error();
       }
-      plan.outputs = std::move(outputs).value();
+      v2Plan_.outputs = std::move(outputs).value();
     }
-    return v2Inputs_.read();
+    return readV2Inputs(v2Entries_);
   }
 
-  Result<std::vector<Tensor>> readInstances(AnswerPlan& plan) {
+  Result<std::vector<Tensor>> readInstances() {
     for (const TensorSpec& output : schema_->outputs) {
       if (output.shape.empty()) {
         return badInput("instances", "a model whose outputs have an entry for each row",
@@ -210,13 +181,13 @@ class Reader {
       return badInput("instances", "an array of rows", describe(rows));
     }
     if (tensor_) {
-      plan.rows = tensor_->shape[0];
+      plan_.rows = tensor_->shape[0];
       return only(*std::move(tensor_));
     }
-    plan.rows = static_cast<std::int64_t>(countElements(rows));
+    plan_.rows = static_cast<std::int64_t>(countElements(rows));
     Cursor first = rows;
     first.take('[');
-    if (plan.rows == 0 || first.peek() == Kind::kObject) {
+    if (plan_.rows == 0 || first.peek() == Kind::kObject) {
       return readNamedRows(rows, *schema_);
     }
     return readArray(Place{"instances"}, "an object by input name", rows);
@@ -247,12 +218,15 @@ class Reader {
   // Found by walk().
   Kind top_ = Kind::kNone;
   bool hasInputs_ = false;
-  V2Inputs v2Inputs_;
+  V2Entries v2Entries_;
   std::size_t instances_ = kNowhere;
   std::size_t id_ = kNowhere;
   std::size_t parameters_ = kNowhere;
   std::size_t outputs_ = kNowhere;
   std::optional<Tensor> tensor_;  // of the body or of `instances`, read on the way
+  // Found by readForm().
+  AnswerPlan plan_;
+  V2Plan v2Plan_;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "native/base/clock.h"
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/base/tensor.h"
@@ -32,6 +33,7 @@ struct JsonOptions {
 struct JsonRequest {
   std::vector<Tensor> inputs;  // in the order of the schema, checked against it
   std::unique_ptr<EncodedAnswer> answer;
+  TimeNs timeout = 0;  // that the request itself asks for; 0: none
 };
 
 // Nothing of `body` is kept. Errors are kBadInput and name the JSON path of what is wrong; text

@@ -22,6 +22,8 @@ struct Schema {
   std::vector<TensorSpec> outputs;
   std::int64_t maxRows = std::numeric_limits<std::int64_t>::max();  // of one request
   std::string maxRowsKey = {};                                      // the option that says so
+  // Names of the classes that each output scores, by its index; may be shorter, and empty.
+  std::vector<std::vector<std::string>> labels = {};
   bool batchable = false;  // axis 0 is the same batch axis for all inputs
 };
 

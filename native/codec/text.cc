@@ -69,14 +69,17 @@ void appendQuoted(std::string& out, std::string_view text) {
   out += '"';
 }
 
-std::string quote(std::string_view text) {
+std::string shortened(std::string_view text) {
   std::size_t end = 0;
   for (std::size_t i = 0; i < kLongestText && end < text.size(); ++i) {
     end += std::max<std::size_t>(sequenceLength(text.substr(end)), 1);
   }
-  const std::string shown = std::string(text.substr(0, end)) + (end < text.size() ? "..." : "");
+  return std::string(text.substr(0, end)) + (end < text.size() ? "..." : "");
+}
+
+std::string quote(std::string_view text) {
   std::string out;
-  appendQuoted(out, shown);
+  appendQuoted(out, shortened(text));
   return out;
 }
 
@@ -130,8 +133,7 @@ std::string describe(Cursor cursor) {
       cursor.readString(text, scratch);
       return "the string " + quote(text);
     case Kind::kNumber:
-      cursor.readNumber(number);
-      return describeNumber(number);
+      return cursor.readNumber(number) ? describeNumber(number) : "a number that is not finite";
     case Kind::kTrue:
       return "true";
     case Kind::kFalse:

@@ -19,7 +19,10 @@ namespace infer::codec {
 // `text`, which is UTF-8, as a JSON string.
 void appendQuoted(std::string& out, std::string_view text);
 
-// The same for a message: cut after 60 characters.
+// Cut after 60 characters, for a message.
+std::string shortened(std::string_view text);
+
+// That as a JSON string.
 std::string quote(std::string_view text);
 
 // Names for a message: `"a", "b"`; at most 20 of them, then how many more there are.

@@ -85,12 +85,12 @@ void encode(Request& request, Metrics& metrics, const Clock& clock) {
   encoded.written = true;
   const TimeNs started = clock.now();
   try {
-    Result<std::string> text = encoded.write(request.result.value());
-    if (text.ok()) {
-      encoded.text = std::move(text).value();
+    Result<EncodedText> written = encoded.write(request.result.value());
+    if (written.ok()) {
+      encoded.finished = std::move(written).value();
       request.result = Outputs{};
     } else {
-      request.result = std::move(text).error();
+      request.result = std::move(written).error();
     }
   } catch (const std::exception& failure) {  // std::bad_alloc: the text is a copy of the outputs
     request.result = Error{

@@ -103,7 +103,7 @@ std::string answerOf(std::string_view body, const Outputs& outputs) {
     return "";
   }
   const auto text = read.value().answer->write(outputs);
-  return text.ok() ? text.value() : text.error().message;
+  return text.ok() ? text.value().text : text.error().message;
 }
 
 const check::Add kNamed("rows of several outputs are objects", [] {

@@ -68,7 +68,7 @@ inline std::string echoOf(std::string_view body, const SchemaPtr& schema) {
     return read.error().message;
   }
   const auto text = read.value().answer->write(read.value().inputs);
-  return text.ok() ? text.value() : text.error().message;
+  return text.ok() ? text.value().text : text.error().message;
 }
 
 }  // namespace test

@@ -69,7 +69,7 @@ class Inbox final : public infer::ReplyChannel {
   // Of a request that was to be written.
   std::string text(std::uint64_t id) const {
     const std::lock_guard lock(mutex_);
-    return encoded_.at(id)->text;
+    return encoded_.at(id)->finished.text;
   }
   infer::StageTimes times(std::uint64_t id) const {
     const std::lock_guard lock(mutex_);

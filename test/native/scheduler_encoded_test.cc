@@ -33,13 +33,14 @@ using test::Rig;
 class Digest final : public infer::EncodedAnswer {
  public:
   explicit Digest(std::int64_t refused) : refused_(refused) {}
-  Result<std::string> write(const Outputs& outputs) const override {
+  Result<infer::EncodedText> write(const Outputs& outputs) const override {
     const std::int64_t rows = outputs.front().shape[0];
     if (rows == refused_) {
       return infer::Error{ErrorCode::kBadInput, "too long", {}};
     }
-    return std::to_string(rows) + " of " +
-           std::to_string(static_cast<int>(test::valuesOf<float>(outputs.front()).front()));
+    return infer::EncodedText{
+        .text = std::to_string(rows) + " of " +
+                std::to_string(static_cast<int>(test::valuesOf<float>(outputs.front()).front()))};
   }
 
  private:
@@ -75,9 +76,9 @@ class Gate {
 class Slow final : public infer::EncodedAnswer {
  public:
   explicit Slow(Gate& gate) : gate_(gate) {}
-  Result<std::string> write(const Outputs& /*outputs*/) const override {
+  Result<infer::EncodedText> write(const Outputs& /*outputs*/) const override {
     gate_.pass();
-    return std::string("written");
+    return infer::EncodedText{.text = "written"};
   }
 
  private:
