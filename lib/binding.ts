@@ -65,6 +65,12 @@ export interface NativeStats {
   readonly rows: number;
   readonly hungRuns: number;
   readonly paddedRows: number;
+  /** Seconds that completed requests have spent. */
+  readonly answered: Readonly<Record<'parse' | 'queue' | 'run' | 'format', number>>;
+  /** Rows, runs, seconds of all runs of that many rows, and so on. */
+  readonly runsByRows: readonly number[];
+  /** Milliseconds since 1970; 0 before the first. */
+  readonly lastRunAtMs: number;
   readonly queueSeconds: NativeHistogram;
   readonly runSeconds: NativeHistogram;
   readonly parseSeconds: NativeHistogram;
@@ -140,7 +146,7 @@ export interface NativeModel {
    * Queued requests leave at once, running ones are abandoned (a run is stopped when nobody waits for it any more).
    * Their completions arrive as usual, as INFER_DEADLINE when `late`, else as INFER_CANCELLED. Unknown ids are ignored.
    */
-  cancel(ids: readonly number[], late: boolean): undefined;
+  cancel(ids: readonly number[], late: boolean): void;
   info(): NativeInfo;
   /** Core of each lane now; -1 for one that is not pinned. */
   lanes(): readonly number[];

@@ -20,6 +20,6 @@ export type {
   V2Options,
 } from './predict_types.js';
 export type { Scaling } from './scaling.js';
-export type { Histogram, ModelStats } from './stats.js';
+export type { AnsweredTimes, Histogram, ModelStats, RunsOfRows } from './stats.js';
 export type { ElementType, Signature, Tensor, TensorData, TensorSpec } from './tensor.js';
 export { elementTypes } from './tensor.js';

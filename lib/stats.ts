@@ -10,6 +10,26 @@ export interface Histogram {
   readonly buckets: readonly { readonly le: number; readonly count: number }[];
 }
 
+/** Sums over requests, in seconds. */
+export interface AnsweredTimes {
+  readonly totalSeconds: number;
+  /** Before their runs. */
+  readonly queueSeconds: number;
+  /** Making tensors of bodies. */
+  readonly parseSeconds: number;
+  /** Each request counts the whole run that it was in. */
+  readonly runSeconds: number;
+  /** Making bytes of outputs. */
+  readonly formatSeconds: number;
+}
+
+/** The runs that had this many rows. */
+export interface RunsOfRows {
+  readonly rows: number;
+  readonly runs: number;
+  readonly seconds: number;
+}
+
 /** Counters since the model was loaded. Handles that share one loaded model share its counters. */
 export interface ModelStats {
   /** Requests that were accepted into the queue. */
@@ -30,6 +50,12 @@ export interface ModelStats {
   readonly meanBatch: number;
   /** Runs that went on for 2 s after they were told to stop; see limits.timeoutMs in docs/options.md. */
   readonly hungRuns: number;
+  /** What the completed requests have spent, in all. */
+  readonly answered: AnsweredTimes;
+  /** Runs by their rows, ascending, without padding; only numbers of rows that were run. */
+  readonly runsByRows: readonly RunsOfRows[];
+  /** When the last run ended, in milliseconds since 1970; 0 before the first. */
+  readonly lastRunAtMs: number;
   /** Seconds from acceptance to the start of the run. */
   readonly queueSeconds: Histogram;
   /** Seconds of each run of a batch. */
@@ -62,12 +88,34 @@ export function readStats(native: NativeStats): ModelStats {
     paddedRows: native.paddedRows,
     meanBatch: native.batches === 0 ? 0 : native.rows / native.batches,
     hungRuns: native.hungRuns,
+    answered: readAnswered(native.answered),
+    runsByRows: readRuns(native.runsByRows),
+    lastRunAtMs: native.lastRunAtMs,
     queueSeconds: readHistogram(native.queueSeconds),
     runSeconds: readHistogram(native.runSeconds),
     parseSeconds: readHistogram(native.parseSeconds),
     formatSeconds: readHistogram(native.formatSeconds),
     batchRows: readHistogram(native.batchRows),
   };
+}
+
+function readAnswered({ parse, queue, run, format }: NativeStats['answered']): AnsweredTimes {
+  return {
+    totalSeconds: parse + queue + run + format,
+    queueSeconds: queue,
+    parseSeconds: parse,
+    runSeconds: run,
+    formatSeconds: format,
+  };
+}
+
+function readRuns(numbers: NativeStats['runsByRows']): RunsOfRows[] {
+  const all: RunsOfRows[] = [];
+  for (let at = 0; at < numbers.length; at += 3) {
+    const [rows = 0, runs = 0, seconds = 0] = numbers.slice(at, at + 3);
+    all.push({ rows, runs, seconds });
+  }
+  return all;
 }
 
 function readHistogram({ bounds, counts, sum }: NativeHistogram): Histogram {

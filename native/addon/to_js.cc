@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -17,6 +18,7 @@
 
 #include "native/addon/convert.h"
 #include "native/addon/js_error.h"
+#include "native/base/clock.h"
 #include "native/base/cpu_budget.h"
 #include "native/base/error.h"
 #include "native/base/metrics.h"
@@ -181,6 +183,37 @@ Napi::Value histogram(Napi::Env env, const Histogram& source, double unit) {
   return out;
 }
 
+// In seconds.
+Napi::Object answeredOf(Napi::Env env, const StageTimes& spent) {
+  const auto seconds = [](TimeNs time) {
+    return static_cast<double>(time) / kNanosecondsPerSecond;
+  };
+  const Napi::Object out = Napi::Object::New(env);
+  out.Set("parse", seconds(spent.parse));
+  out.Set("queue", seconds(spent.queue));
+  out.Set("run", seconds(spent.run));
+  out.Set("format", seconds(spent.format));
+  return out;
+}
+
+// Rows, runs and seconds of each number of rows that was run, one after the other.
+Napi::Array runsByRows(Napi::Env env, const Metrics& metrics) {
+  const Napi::Array out = Napi::Array::New(env);
+  const std::vector<RunsOfRows>& all = metrics.byRows();
+  for (std::size_t rows = 0; rows < all.size(); ++rows) {
+    const std::uint64_t runs = all[rows].runs.load(std::memory_order_relaxed);
+    if (runs == 0) {
+      continue;
+    }
+    const auto time = static_cast<double>(all[rows].time.load(std::memory_order_relaxed));
+    for (const double value : {static_cast<double>(rows), static_cast<double>(runs),
+                               time / kNanosecondsPerSecond}) {
+      out.Set(out.Length(), value);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Napi::Value errorRecord(Napi::Env env, const Error& error) {
@@ -247,6 +280,9 @@ Napi::Value toJs(Napi::Env env, const Metrics& metrics) {
   out.Set("rows", static_cast<double>(metrics.rowCount()));
   out.Set("hungRuns", static_cast<double>(metrics.hungCount()));
   out.Set("paddedRows", static_cast<double>(metrics.paddedRowCount()));
+  out.Set("answered", answeredOf(env, metrics.spent()));
+  out.Set("runsByRows", runsByRows(env, metrics));
+  out.Set("lastRunAtMs", static_cast<double>(metrics.lastRunMs()));
   out.Set("queueSeconds", histogram(env, metrics.queueTime(), kNanosecondsPerSecond));
   out.Set("runSeconds", histogram(env, metrics.runTime(), kNanosecondsPerSecond));
   out.Set("parseSeconds", histogram(env, metrics.parseTime(), kNanosecondsPerSecond));

@@ -10,9 +10,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "native/base/clock.h"
 #include "native/base/error.h"
+#include "native/base/request.h"
 
 namespace infer {
 
@@ -46,14 +48,22 @@ class Histogram {
   std::atomic<std::int64_t> sum_{0};
 };
 
+// The runs of one number of rows.
+struct RunsOfRows {
+  std::atomic<std::uint64_t> runs{0};
+  std::atomic<TimeNs> time{0};
+};
+
 class Metrics {
  public:
+  // `mostRows`: of a run; each number of them is counted for itself.
+  explicit Metrics(std::int64_t mostRows = 1) : byRows_(static_cast<std::size_t>(mostRows) + 1) {}
+
   void accepted(std::uint64_t requests) {
     requests_.fetch_add(requests, std::memory_order_relaxed);
   }
-  void completed(std::uint64_t requests) {
-    completed_.fetch_add(requests, std::memory_order_relaxed);
-  }
+  // `spent`: by these requests together.
+  void completed(std::uint64_t requests, const StageTimes& spent);
   void failed(ErrorCode code) {
     errors_[static_cast<std::size_t>(code)].fetch_add(1, std::memory_order_relaxed);
   }
@@ -70,6 +80,11 @@ class Metrics {
   std::uint64_t rowCount() const { return rows_.load(std::memory_order_relaxed); }
   std::uint64_t hungCount() const { return hung_.load(std::memory_order_relaxed); }
   std::uint64_t paddedRowCount() const { return paddedRows_.load(std::memory_order_relaxed); }
+  StageTimes spent() const;
+  // Milliseconds since 1970, of the last run; 0 before it.
+  std::int64_t lastRunMs() const { return lastRunMs_.load(std::memory_order_relaxed); }
+  // By their rows; those beyond `mostRows` are with the last.
+  const std::vector<RunsOfRows>& byRows() const { return byRows_; }
   std::uint64_t errorCount(std::size_t code) const {
     return errors_[code].load(std::memory_order_relaxed);
   }
@@ -87,6 +102,14 @@ class Metrics {
   std::atomic<std::uint64_t> paddedRows_{0};  // rows of padding of all runs
   std::atomic<std::uint64_t> hung_{0};        // runs whose thread was given up
   std::array<std::atomic<std::uint64_t>, kErrorCodeCount> errors_{};
+  struct {
+    std::atomic<TimeNs> parse{0};
+    std::atomic<TimeNs> queue{0};
+    std::atomic<TimeNs> run{0};
+    std::atomic<TimeNs> format{0};
+  } spent_;  // by requests that were answered with outputs
+  std::atomic<std::int64_t> lastRunMs_{0};
+  std::vector<RunsOfRows> byRows_;
   Histogram queueTime_{kSecondsBounds};
   Histogram runTime_{kSecondsBounds};
   Histogram parseTime_{kSecondsBounds};   // of requests that came as bytes

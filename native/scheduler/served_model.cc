@@ -10,6 +10,7 @@
 #include "native/base/error.h"
 #include "native/base/metrics.h"
 #include "native/base/request.h"
+#include "native/base/request.h"
 #include "native/scheduler/lane.h"
 #include "native/scheduler/queue.h"
 
@@ -18,14 +19,21 @@ namespace {
 
 void count(Metrics& metrics, const Requests& requests) {
   std::uint64_t completed = 0;
+  StageTimes spent;
   for (const auto& request : requests) {
     if (request->result.ok()) {
       ++completed;
+      spent.queue += request->waited;
+      spent.run += request->ran;
+      if (request->encoded) {
+        spent.parse += request->encoded->times.parse;
+        spent.format += request->encoded->times.format;
+      }
     } else {
       metrics.failed(request->result.error().code);
     }
   }
-  metrics.completed(completed);
+  metrics.completed(completed, spent);
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ struct ServedModel {
         origin(std::move(from)),
         signature(limits.buckets.empty() ? loaded->signature() : withFreeRows(loaded->signature())),
         queue(limits),
+        metrics(limits.maxBatch),
         estimate(isPredictable(signature, limits.batchable)),
         lanes(mostLanes) {}
 

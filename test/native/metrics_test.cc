@@ -8,7 +8,9 @@
 #include <thread>
 #include <vector>
 
+#include "native/base/clock.h"
 #include "native/base/error.h"
+#include "native/base/request.h"
 #include "test/native/check.h"
 
 namespace {
@@ -63,6 +65,21 @@ const check::Add kRan("a run counts its rows, its time and itself", [] {
   check::equal(metrics.batchRows().sum(), 8, "rows in the histogram");
 });
 
+const check::Add kByRows("runs are counted by their rows, those beyond the most with the last", [] {
+  Metrics metrics(4);
+  check::equal(metrics.lastRunMs(), 0, "no run yet");
+  for (const std::int64_t rows : {0, 2, 2, 4, 9}) {
+    metrics.ran(rows, 0, 10);
+  }
+  const std::vector<std::uint64_t> runs{1, 0, 2, 0, 2};
+  for (std::size_t rows = 0; rows < runs.size(); ++rows) {
+    check::equal(metrics.byRows()[rows].runs.load(), runs[rows], "runs");
+    check::equal(metrics.byRows()[rows].time.load(),
+                 static_cast<infer::TimeNs>(runs[rows]) * 10, "nanoseconds");
+  }
+  check::that(metrics.lastRunMs() > 1'700'000'000'000, "a time of this century");
+});
+
 const check::Add kErrors("failures are counted by code", [] {
   Metrics metrics;
   metrics.failed(ErrorCode::kDeadline);
@@ -85,7 +102,7 @@ const check::Add kThreads("nothing is lost when several threads count", [] {
       threads.emplace_back([&metrics] {
         for (int n = 0; n < 10'000; ++n) {
           metrics.accepted(2);
-          metrics.completed(1);
+          metrics.completed(1, {.parse = 1, .queue = 2, .run = 3, .format = 4});
           metrics.waited(n);
         }
       });
@@ -94,6 +111,11 @@ const check::Add kThreads("nothing is lost when several threads count", [] {
   check::equal(metrics.requestCount(), std::uint64_t{80'000}, "accepted");
   check::equal(metrics.completedCount(), std::uint64_t{40'000}, "completed");
   check::equal(metrics.queueTime().sum(), std::int64_t{4} * 49'995'000, "nanoseconds waited");
+  const infer::StageTimes spent = metrics.spent();
+  check::equal(spent.parse, infer::TimeNs{40'000}, "nanoseconds of parsing");
+  check::equal(spent.queue, infer::TimeNs{80'000}, "of waiting");
+  check::equal(spent.run, infer::TimeNs{120'000}, "of running");
+  check::equal(spent.format, infer::TimeNs{160'000}, "of writing");
 });
 
 }  // namespace
