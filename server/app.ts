@@ -41,7 +41,7 @@ export function createResponder(options: AppOptions, mount: Mount): Responder {
   const gate = createGate(context.config, mount.listeners, context.log);
   const respond = (request: HttpRequest) => {
     const found = findRoute(router, request);
-    if (!('route' in found)) return refuse(errors, found);
+    if (!('route' in found)) return refuse(errors, found, request.path);
     const { route, params } = found;
     if (mustBeFromHere(route, mount, gate) && !isFromHere(request, context.config)) {
       return errors.fromStatus(403, foreignMessage(request));
@@ -53,7 +53,7 @@ export function createResponder(options: AppOptions, mount: Mount): Responder {
   const admit = (request: HttpRequest) => {
     const found = findRoute(router, request);
     if ('route' in found) return gate.admit(request, found);
-    return gate.admit(request) ?? refuse(errors, found);
+    return gate.admit(request) ?? refuse(errors, found, request.path);
   };
   return Object.assign(respond, { admit });
 }
@@ -80,13 +80,13 @@ function routesOf({ protocols, context }: AppOptions, { listeners }: Mount): Own
   return owned;
 }
 
-function refuse(errors: ErrorStyle, reason: NotFound): HttpReply {
+function refuse(errors: ErrorStyle, reason: NotFound, path: string): HttpReply {
   if ('badPath' in reason) {
     const shown = JSON.stringify(reason.badPath.slice(0, 60));
-    return errors.fromStatus(400, `path: expected percent-encoded UTF-8, got ${shown}`);
+    return errors.fromStatus(400, `path: expected percent-encoded UTF-8, got ${shown}`, path);
   }
-  if (reason.allow.length === 0) return errors.fromStatus(404, '');
-  return { ...errors.fromStatus(405, ''), headers: { allow: reason.allow.join(', ') } };
+  if (reason.allow.length === 0) return errors.fromStatus(404, '', path);
+  return { ...errors.fromStatus(405, '', path), headers: { allow: reason.allow.join(', ') } };
 }
 
 /**

@@ -34,6 +34,7 @@ export interface Config {
   readonly maxImagePixels: number;
   readonly maxWaitingImages: number;
   readonly defaultWorkers: number;
+  readonly modelControlMode: 'none' | 'explicit';
   readonly unregisterTimeoutMs: number;
   readonly drainTimeoutMs: number;
   readonly drainGraceMs: number;
@@ -238,6 +239,14 @@ export const settingTable: readonly SettingRow[] = [
     unit: 'lanes',
     description:
       'Lanes of a model, unless it is registered with `initial_workers`. With 0 those served from the start have the usual ones, and those that the management API registers have none: they serve when they are scaled up.',
+  },
+  {
+    key: 'modelControlMode',
+    type: 'choice',
+    choices: ['none', 'explicit'],
+    default: 'none',
+    description:
+      'Whether clients of the inference API may load and unload models by the repository extension of the Open Inference Protocol: `explicit` lets them.',
   },
   {
     key: 'unregisterTimeoutMs',

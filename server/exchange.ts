@@ -67,7 +67,7 @@ export function accept(all: Exchanges, arrival: Arrival): void {
   });
   if (head.refusal !== undefined) {
     // Where this request ends is not certain, so nothing after it on this connection can be trusted.
-    sendApart(all, exchange, { ...refusalReply(all, head.refusal), close: true });
+    sendApart(all, exchange, { ...refusalReply(all, exchange, head.refusal), close: true });
     return;
   }
   const instead = respond.admit?.(exchange.request);
@@ -136,7 +136,7 @@ function endBody(all: Exchanges, exchange: Exchange, { body, progress }: BodyEnd
   }
   // A body that is too large but was read to its end leaves a connection that can go on.
   const close = progress === 'hopeless' || refusal.status !== 413;
-  const reply = { ...refusalReply(all, refusal), close };
+  const reply = { ...refusalReply(all, exchange, refusal), close };
   answerInside(all, exchange, reply);
 }
 
@@ -159,8 +159,12 @@ function sendApart(all: Exchanges, exchange: Exchange, reply: HttpReply): void {
   setImmediate(() => send(all, exchange, reply));
 }
 
-function refusalReply({ errors }: Exchanges, { status, message }: Refusal): HttpReply {
-  return errors.fromStatus(status, message);
+function refusalReply(
+  { errors }: Exchanges,
+  { request }: Exchange,
+  { status, message }: Refusal,
+): HttpReply {
+  return errors.fromStatus(status, message, request.path);
 }
 
 /**

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
 // Command line: picks a command from a table.
-import { readFileSync } from 'node:fs';
 import { InferenceError } from '../lib/index.js';
 import { archive } from './commands/archive.js';
 import { config } from './commands/config.js';
@@ -9,6 +8,7 @@ import { devices } from './commands/devices.js';
 import { serve } from './commands/serve.js';
 import { runProgram } from './program.js';
 import { usage } from './usage.js';
+import { packageVersion } from './version.js';
 
 /** @returns  exit code. */
 type Command = (args: readonly string[]) => Promise<number>;
@@ -19,8 +19,7 @@ async function help(): Promise<number> {
 }
 
 async function version(): Promise<number> {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  process.stdout.write(`${JSON.parse(text).version}\n`);
+  process.stdout.write(`${packageVersion()}\n`);
   return 0;
 }
 

@@ -3,6 +3,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Histogram, ModelStats } from '../lib/index.js';
 import type { Decoding } from './decode/index.js';
+import { nvMetrics } from './nv_metrics.js';
 import type { HttpServer, LoopDelay, ServerContext, ThreadStats } from './route.js';
 import { sumOf } from './stages.js';
 import type { VariantCounts } from './traffic.js';
@@ -113,8 +114,18 @@ export async function renderMetrics(server: ServerContext): Promise<string> {
       served.flatMap(({ labels, stats }) => valueLines(metric.name, labels, metric.read(stats))),
     ),
   );
+  const ofTriton = nvMetrics.map(metric =>
+    familyText(
+      metric,
+      served.flatMap(({ labels, stats }) =>
+        metric
+          .read(stats)
+          .map(({ labels: more, value }) => line(metric.name, { ...labels, ...more }, value)),
+      ),
+    ),
+  );
   const ofThreads = [httpFamilies, imageFamilies, processFamilies].flatMap(read => read(threads));
-  return [...ofModels, ...ofThreads].join('');
+  return [...ofModels, ...ofTriton, ...ofThreads].join('');
 }
 
 function httpFamilies(threads: readonly ThreadStats[]): string[] {

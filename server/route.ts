@@ -149,14 +149,19 @@ export interface Route {
   /** Needs no token, as those who look after the machine have none. */
   readonly isOpen?: true;
   readonly handle: Handler;
+  /** Needs what only the main thread has, which is asked by the others. The other listeners' routes always do. */
+  readonly onMain?: boolean;
 }
 
 /** What a failure looks like to the clients of one API. */
 export interface ErrorStyle {
   /** @param error  what a handler threw. */
   readonly fromError: (error: unknown) => HttpReply;
-  /** @param status  of HTTP, 400 or more. */
-  readonly fromStatus: (status: number, message: string) => HttpReply;
+  /**
+   * @param status  of HTTP, 400 or more.
+   * @param path    of the request, where no route says whose it is.
+   */
+  readonly fromStatus: (status: number, message: string, path?: string) => HttpReply;
 }
 
 /** One outside API. */

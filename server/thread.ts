@@ -9,7 +9,7 @@ import { readThread, startLoopMonitor } from './metrics.js';
 import { createPeer, type Peer, type Port } from './peer.js';
 import { defaultErrors, protocols } from './protocol/index.js';
 import type { Registry } from './registry/index.js';
-import type { Handler, Protocol, ServerContext } from './route.js';
+import type { Handler, Protocol, Route, ServerContext } from './route.js';
 import { createShelf } from './shelf.js';
 import type { MainOffers, ThreadOffers, ThreadTask } from './threads.js';
 import { createThrottle, sameFailureMs } from './throttle.js';
@@ -75,6 +75,10 @@ const absent = new Proxy({} as Registry, {
   },
 });
 
+function isOwn({ listener, onMain = false }: Route): boolean {
+  return listener === 'inference' && !onMain;
+}
+
 /** What is about the whole server, where it shares the port of predictions, is answered by the main thread. */
 function onlyPredictions(protocol: Protocol, main: Peer<MainOffers>): Protocol {
   const askMain: Handler = async ({ signal: _, releaseBody: __, ...request }) => {
@@ -85,7 +89,7 @@ function onlyPredictions(protocol: Protocol, main: Peer<MainOffers>): Protocol {
   const routes: Protocol['routes'] = (server, listeners) =>
     protocol
       .routes(server, listeners)
-      .map(route => (route.listener === 'inference' ? route : { ...route, handle: askMain }));
+      .map(route => (isOwn(route) ? route : { ...route, handle: askMain }));
   return { ...protocol, routes };
 }
 

@@ -20,6 +20,13 @@ export interface Traffic {
 /** Model, then name of the variant -> requests that it was chosen for. */
 export type VariantCounts = Map<string, Map<string, number>>;
 
+/** Notes that a variant was chosen. */
+export function countVariant(counts: VariantCounts, model: string, variant: string): void {
+  const ofModel = counts.get(model) ?? new Map<string, number>();
+  counts.set(model, ofModel);
+  ofModel.set(variant, (ofModel.get(variant) ?? 0) + 1);
+}
+
 /** The shares of the others; undefined when none of them has a weight. */
 export function withoutVersion(traffic: Traffic, version: string): Traffic | undefined {
   const variants = traffic.variants.filter(own => own.version !== version);

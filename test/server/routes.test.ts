@@ -199,14 +199,14 @@ for (const { name, headers, says } of strangers) {
 function parseMetrics(text: string) {
   const label = '[a-z]+="(?:[^"\\\\\\n]|\\\\[\\\\"n])*"';
   const sample = new RegExp(
-    `^(inference_[a-z_]+)(\\{${label}(?:,${label})*\\})? (\\+Inf|NaN|-?[0-9.e+-]+)$`,
+    `^((?:nv_)?inference_[a-z_]+)(\\{${label}(?:,${label})*\\})? (\\+Inf|NaN|-?[0-9.e+-]+)$`,
   );
   t.ok(text.endsWith('\n'));
   return text
     .trimEnd()
     .split('\n')
     .flatMap(line => {
-      if (/^# (HELP|TYPE) inference_[a-z_]+ /.test(line)) return [];
+      if (/^# (HELP|TYPE) (?:nv_)?inference_[a-z_]+ /.test(line)) return [];
       const [, name = '', labels = '', value = ''] = sample.exec(line) ?? [];
       if (name === '') throw new Error(`no sample: ${line}`);
       return [{ name, labels, value: Number(value) }];

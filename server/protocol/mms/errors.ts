@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Error code or status -> `{code, type, message}` of the Multi Model Server API.
-import { type ErrorCode, InferenceError } from '../../../lib/index.js';
+import { InferenceError } from '../../../lib/index.js';
+import { codeOf, retryAfter } from '../../failure.js';
 import { downloadFailed } from '../../packages/index.js';
 import { jsonReply } from '../../reply.js';
 import type { ErrorStyle, ErrorTable, HttpReply } from '../../route.js';
@@ -45,23 +46,11 @@ const statusTable: Readonly<Record<number, { readonly type: string; readonly mes
   503: { type: 'ServiceUnavailableException', message: 'No capacity left.' },
 };
 
-/** Whole seconds, at least 1; up to a quarter more than expected, so that those refused do not come back together. */
-function retryAfter(expectedMs: number): string {
-  const spread = 1 + Math.random() / 4;
-  return String(Math.max(1, Math.ceil((expectedMs * spread) / 1000)));
-}
-
 function errorReply(status: number, type: string, message: string, retryAfterMs = 0): HttpReply {
   const reply = jsonReply(status, { code: status, type, message });
   return status === 503
     ? { ...reply, headers: { 'retry-after': retryAfter(retryAfterMs) } }
     : reply;
-}
-
-/** What the engine calls an invalid argument while it runs came with the request: the signature was met before. */
-function codeOf({ code, detail }: InferenceError): ErrorCode {
-  const isInput = code === 'INFER_ENGINE_FAILED' && detail === 'INVALID_ARGUMENT';
-  return isInput ? 'INFER_BAD_INPUT' : code;
 }
 
 /** @source MMS: what could not be fetched has a type of its own; 507 (Insufficient Storage) has the type of 500. */

@@ -5,7 +5,7 @@ import { badInput, quote, quoteAll } from '../../decode/describe.js';
 import { headerOf } from '../../headers.js';
 import type { HttpRequest, ServerContext } from '../../route.js';
 import type { Served } from '../../shelf.js';
-import { choose, type Traffic, type Variant } from '../../traffic.js';
+import { choose, countVariant, type Traffic, type Variant } from '../../traffic.js';
 import { modelNotFound, versionNotFound } from './known.js';
 import { profileOf } from './profile.js';
 
@@ -25,7 +25,7 @@ export function variantFor(
   const traffic = server.trafficOf(name);
   if (traffic === undefined) return undefined;
   const variant = pick(traffic, request);
-  count(server, name, variant.name);
+  countVariant(server.variants, name, variant.name);
   return variant;
 }
 
@@ -37,12 +37,6 @@ function pick(traffic: Traffic, request: HttpRequest): Variant {
   if (variant !== undefined) return variant;
   const known = quoteAll(variants.map(own => own.name));
   throw badInput(`header ${targetHeader}`, `one of ${known}`, quote(target));
-}
-
-function count({ variants }: ServerContext, model: string, variant: string): void {
-  const counts = variants.get(model) ?? new Map<string, number>();
-  variants.set(model, counts);
-  counts.set(variant, (counts.get(variant) ?? 0) + 1);
 }
 
 /** @throws  an error of MMS when there is nothing to run. */

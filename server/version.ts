@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// The version of this package.
+import { readFileSync } from 'node:fs';
+
+export function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return JSON.parse(text).version;
+}
