@@ -102,11 +102,12 @@ export function codingFor(
 }
 
 const compressors = {
-  gzip: promisify<Buffer, object, Buffer>(gzip),
-  deflate: promisify<Buffer, object, Buffer>(deflate),
+  gzip: promisify<Uint8Array, object, Buffer>(gzip),
+  deflate: promisify<Uint8Array, object, Buffer>(deflate),
 };
 
 /** Fast rather than small: the answer waits for it. */
 export function compress(body: string | Uint8Array, coding: Coding): Promise<Buffer> {
-  return compressors[coding](Buffer.from(body as string), { level: constants.Z_BEST_SPEED });
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  return compressors[coding](bytes, { level: constants.Z_BEST_SPEED });
 }

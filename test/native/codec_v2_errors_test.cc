@@ -198,6 +198,15 @@ const check::Add kRows("inputs of a batchable model have the same number of rows
                "the error");
 });
 
+const check::Add kMany("a million outputs are refused at the second of one name", [] {
+  std::string outputs = R"({"name":"y"})";
+  for (int i = 1; i < 1'000'000; ++i) {
+    outputs += R"(,{"name":"y"})";
+  }
+  check::equal(echoJson(withOutput(outputs), test::identity(ElementType::kInt32, {-1, 2})),
+               "[request id: <id_unknown>] output 'y' already exists in request", "the error");
+});
+
 const check::Add kDeep("nesting has a limit", [] {
   const auto schema = test::identity(ElementType::kInt32, {-1});
   const auto nested = [&](std::size_t depth) {

@@ -77,6 +77,7 @@ t.test('while draining, open connections get answers and no new one is taken', a
     openSocket(server.inference),
   ]);
   const listing = await openSocket(server.management);
+  const probes = await Promise.all([openSocket(server.inference), openSocket(server.inference)]);
   const idleClosed = once(idle, 'close');
   const post = rawPost('/predictions/iris', '[[5.1,3.5,1.4,0.2]]');
   busy.write(post.slice(0, -1)); // in flight until its last byte has come
@@ -88,6 +89,11 @@ t.test('while draining, open connections get answers and no new one is taken', a
     await readReplies(asking).next(),
     /^HTTP\/1\.1 503 [\s\S]*Connection: close[\s\S]*"Unhealthy"/,
   );
+  for (const [index, probe] of ['live', 'ready'].entries()) {
+    const socket = probes[index] ?? asking;
+    socket.write(`GET /v2/health/${probe} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    t.match(await readReplies(socket).next(), /^HTTP\/1\.1 503 [\s\S]*"live":false\}/);
+  }
   const replies = readReplies(listing);
   listing.write('GET /models HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(2));
   t.match(await replies.next(), /^HTTP\/1\.1 200 [\s\S]*Connection: close/);

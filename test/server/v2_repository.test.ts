@@ -59,7 +59,12 @@ t.test('a model is unloaded, named so, and loaded again', async t => {
 });
 
 t.test('a model of the store is loaded by its name, also by KServe', async t => {
-  t.equal((await load('flowers', {})).status, 200);
+  const both = await Promise.all([load('flowers'), load('flowers', {})]);
+  t.strictSame(
+    both.map(({ status }) => status),
+    [200, 200],
+    'twice at the same time',
+  );
   t.equal((await predict('flowers')).status, 200);
   t.equal((await unload('flowers')).status, 200);
 });
@@ -73,6 +78,15 @@ t.test('a configuration of the request counts, with numbers as texts', async t =
   const loaded = await load('iris', { parameters: { config } });
   t.equal(loaded.status, 400, 'not while it serves');
   t.equal((await unload('iris')).status, 200);
+  const tooMany = JSON.stringify({ instance_group: [{ count: 100_000 }] });
+  const failed = await load('iris', { parameters: { config: tooMany } });
+  t.equal(failed.status, 400);
+  t.match((failed.value as { error: string }).error, /^load failed for model 'iris': .*lanes/);
+  t.match((await ask('/v2/repository/index', {})).value as object[], [
+    { name: 'affine', state: 'READY' },
+    { name: 'flowers', state: 'UNAVAILABLE' },
+    { name: 'iris', state: 'UNAVAILABLE' },
+  ]);
   t.equal((await load('iris', { parameters: { config } })).status, 200);
   t.match((await ask('/v2/models/iris/config')).value, {
     max_batch_size: 16,

@@ -2,6 +2,7 @@
 // The model repository extension: what there is, and loading and unloading it while the server runs.
 import { InferenceError, type LoadOptions, listDevices } from '../../../lib/index.js';
 import { badInput, describe } from '../../decode/describe.js';
+import { createLine } from '../../line.js';
 import type { Registration, Registry, Workers } from '../../registry/index.js';
 import type { Handler, HttpReply, Route, ServerContext } from '../../route.js';
 import { parametersOf, readObject } from './body.js';
@@ -10,13 +11,14 @@ import { readConfig } from './load_config.js';
 
 export function repositoryRoutes(server: ServerContext): Route[] {
   const repository: Repository = { server, before: new Map() };
+  const line = createLine(); // of two that load one name the second finds it loaded
   const load: Handler = ({ body, origin }, [name = '']) => {
     requireControl(server, origin);
-    return loadModel(repository, name, body);
+    return line(name, () => loadModel(repository, name, body));
   };
   const unload: Handler = ({ body, origin }, [name = '']) => {
     requireControl(server, origin);
-    return unloadModel(repository, name, body);
+    return line(name, () => unloadModel(repository, name, body));
   };
   const index: Handler = ({ body }) => jsonReply(200, indexOf(server.registry, body));
   const named: Handler = () =>
@@ -131,7 +133,7 @@ async function loadAll(
   }
 }
 
-/** With other options: for a model that serves this would be another model, whose requests nobody would answer meanwhile. */
+/** With other options: to change those of a model that serves would leave its requests without one for a while. */
 async function loadAnew(
   { registry, config }: ServerContext,
   known: readonly Registration[],
@@ -139,19 +141,18 @@ async function loadAnew(
 ): Promise<void> {
   const [first, second] = known;
   if (first === undefined) return;
-  const { name, version, url, maxWorkers } = first;
-  if (second !== undefined || maxWorkers > 0) {
-    throw refusal(400, `expected one version that is unloaded first, because of "config"`);
+  if (second !== undefined || first.maxWorkers > 0) {
+    throw refusal(400, 'load failed: "config" is for a model of one version that is unloaded');
   }
+  const { name, version, url, loadedAtStartup: atStartup } = first;
   await registry.unregister(name, version, config.unregisterTimeoutMs);
-  const { loaded } = await registry.register({
-    url,
-    name,
-    version,
-    options,
-    atStartup: first.loadedAtStartup,
-  });
-  await loaded;
+  const again = { url, name, version, atStartup };
+  try {
+    await (await registry.register({ ...again, options })).loaded;
+  } catch (error) {
+    await (await registry.register({ ...again, workers: 0 })).loaded; // it stays what it was
+    throw error;
+  }
 }
 
 function loadFailed(name: string, error: unknown): unknown {
