@@ -15,7 +15,6 @@
 namespace {
 
 using infer::ElementType;
-using std::string_literals::operator""s;
 using test::batchable;
 using test::binary;
 using test::echoBinary;
@@ -160,16 +159,16 @@ struct StringCase {
 };
 
 const std::vector<StringCase> kStringCases = {
-    {"too few strings", "\1\0\0\0a"s,
+    {"too few strings", test::bytes("\1\0\0\0a"),
      "expected 2 string elements for inference input 'x' for model 'm', got 1"},
-    {"too many strings", "\0\0\0\0\0\0\0\0\0\0\0\0"s,
+    {"too many strings", test::bytes("\0\0\0\0\0\0\0\0\0\0\0\0"),
      "unexpected number of string elements 3 for inference input 'x' for model 'm', expecting 2"},
-    {"a length cut short", "\0\0\0\0\1\0"s,
+    {"a length cut short", test::bytes("\0\0\0\0\1\0"),
      "incomplete string length indicator for inference input 'x' for model 'm', expecting 4 bytes "
      "but only 2 bytes available"},
     {"a string cut short",
-     "\xff\xff\xff\xff"
-     "abc"s,
+     test::bytes("\xff\xff\xff\xff"
+                 "abc"),
      "incomplete string data for inference input 'x' for model 'm', expecting string of length "
      "4294967295 but only 3 bytes available"},
 };
@@ -177,12 +176,12 @@ const std::vector<StringCase> kStringCases = {
 const check::AddEach kBadStrings(kStringCases, [](const StringCase& row) {
   const std::string json = request(input("x", "BYTES", "[2]", binary(row.chunk.size())));
   const auto answer = echoBinary(json, row.chunk, test::identity(ElementType::kString, {-1}));
-  check::equal(answer.text, "[request id: <id_unknown>] "s + row.says, "the error");
+  check::equal(answer.text, test::bytes("[request id: <id_unknown>] ") + row.says, "the error");
 });
 
 const check::Add kBools("bytes that are no truth values are refused", [] {
-  const auto answer = echoBinary(request(input("x", "BOOL", "[3]", binary(3))), "\0\1\2"s,
-                                 test::identity(ElementType::kBool, {-1}));
+  const auto answer = echoBinary(request(input("x", "BOOL", "[3]", binary(3))),
+                                 test::bytes("\0\1\2"), test::identity(ElementType::kBool, {-1}));
   check::equal(answer.text,
                "[request id: <id_unknown>] input \"x\": expected bytes of 0 or 1 (bool), got 2 at "
                "byte 2",

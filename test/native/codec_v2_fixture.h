@@ -22,6 +22,12 @@
 
 namespace test {
 
+// All of a literal, NUL included.
+template <std::size_t kSize>
+std::string bytes(const char (&literal)[kSize]) {
+  return {literal, kSize - 1};
+}
+
 inline constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
 // A batchable model like `schema` with at most 8 rows a request.

@@ -21,7 +21,6 @@ namespace {
 
 using infer::ElementType;
 using infer::codec::Schema;
-using std::string_literals::operator""s;
 using test::batchable;
 using test::binary;
 using test::echo;
@@ -75,7 +74,7 @@ const std::vector<JsonCase> kJson = {
 };
 
 const check::AddEach kJsonForms(kJson, [](const JsonCase& row) {
-  const std::string body = R"({"inputs":[{"name":"x",)"s + row.input + "}]}";
+  const std::string body = test::bytes(R"({"inputs":[{"name":"x",)") + row.input + "}]}";
   check::equal(echoJson(body, test::identity(row.type, {-1, 2})),
                kHead + R"({"name":"y","datatype":)" + row.output + "}]}", "the answer");
 });
@@ -200,7 +199,8 @@ const check::AddEach kRanked(kClasses, [](const ClassCase& row) {
   schema.labels = {{"cat", "dog"}};
   const std::string body =
       request(input("x", "FP32", "[1,3]", R"("data":[0,0,0])"),
-              R"(,"outputs":[{"name":"y","parameters":{"classification":)"s + row.classes + "}}]");
+              test::bytes(R"(,"outputs":[{"name":"y","parameters":{"classification":)") +
+                  row.classes + "}}]");
   const auto read = readV2(body, std::nullopt, std::make_shared<const Schema>(schema));
   if (check::succeeded(read, "inputs")) {
     check::equal(read.value().answer->write({row.scores}).value().text,
@@ -236,7 +236,7 @@ const std::vector<RawCase> kRaw = {
     {"a free axis beside the rows, too", batchable(test::identity(ElementType::kInt32, {-1, -1})),
      kFour + kFour, kFour + kFour},
     {"a string gets its length", batchable(test::identity(ElementType::kString, {-1, 1})), "abc",
-     "\3\0\0\0abc"s},
+     test::bytes("\3\0\0\0abc")},
     {"several inputs are refused", test::twoInputs(), kFour,
      "Raw request must only have 1 input (found 1) to be deduced but got 2 inputs in 'm' model "
      "configuration"},

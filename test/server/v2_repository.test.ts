@@ -192,6 +192,35 @@ t.test('statistics and metrics count what a client has sent, exactly', async t =
   t.ok((await metric(server, `nv_inference_compute_infer_duration_us${label}}`)) > 0);
 });
 
+t.test('versions are asked for by their paths, else by shares of the traffic', async t => {
+  const manage = (method: string, path: string, body = '') => {
+    const headers = { 'content-type': 'application/json' };
+    return call(server.management + path, { method, headers: body === '' ? {} : headers, body });
+  };
+  const second = 'url=flowers&model_name=iris&model_version=2&initial_workers=1&synchronous=true';
+  t.equal((await manage('POST', `/models?${second}`)).status, 200);
+  const versionOf = async (path: string) => {
+    const { text } = await predict(path);
+    return (JSON.parse(text) as { model_version: string }).model_version;
+  };
+  t.equal(await versionOf('iris'), '1', 'the default one');
+  t.equal(await versionOf('iris/versions/2'), '2');
+  t.match((await ask('/v2/models/iris')).value, { versions: ['1', '2'] });
+  t.match((await ask('/v2/models/iris/versions/2')).value, { versions: ['2'] });
+  const variants = [
+    { name: 'a', version: '1', weight: 0 },
+    { name: 'b', version: '2', weight: 1 },
+  ];
+  const shared = await manage('PUT', '/models/iris/traffic', JSON.stringify({ variants }));
+  t.equal(shared.status, 200, shared.text);
+  t.equal(await versionOf('iris'), '2');
+  t.equal(await versionOf('iris/versions/1'), '1');
+  const count = 'inference_variant_requests_total{model="iris",variant="b"}';
+  t.equal(await metric(server, count), 1);
+  t.equal((await manage('DELETE', '/models/iris/traffic')).status, 200);
+  t.equal((await manage('DELETE', '/models/iris/2')).status, 200);
+});
+
 t.test('a model is swapped out under load without a request that is lost', async t => {
   let answered = 0;
   let isOver = false;

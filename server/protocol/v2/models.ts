@@ -74,11 +74,11 @@ function variantFor(server: ServerContext, request: HttpRequest, name: string): 
   return variant.version;
 }
 
-/** A registration that runs. */
+/** A registration that runs, and is meant to. */
 export type Ready = Registration & { readonly model: NonNullable<Registration['model']> };
 
 export function isReady(registration: Registration): registration is Ready {
-  return registration.model !== undefined;
+  return registration.model !== undefined && registration.maxWorkers > 0;
 }
 
 /** @throws  as findServed(). */
@@ -97,7 +97,7 @@ export function metadataOf({ name, model }: Ready, versions: readonly string[]):
   return {
     name,
     versions: [...versions].sort((a, b) => Number(a) - Number(b) || (a < b ? -1 : 1)),
-    platform: platform,
+    platform,
     inputs: inputs.map(tensorOf),
     outputs: outputs.map(tensorOf),
   };
