@@ -79,7 +79,8 @@ export function jsonPredictor(context: PredictContext): PredictJson {
         if (isClosed()) throw closedError(name, 'predictJson');
         checkOptions<JsonOptions>(options, jsonKeys);
         const { signal, timeoutMs = usualTimeoutMs, timing: timed = false } = options;
-        const { forms, maxBytes } = readJsonOptions(options);
+        const maxBytes = readMaxBytes(options);
+        const forms = options.forms === undefined ? allForms : bitsOf(options.forms);
         if (arrayTag(body) !== 'Uint8Array') throw badOption('body: expected a Uint8Array', body);
         const entry = {
           kind: 'json',
@@ -109,7 +110,7 @@ export function v2Predictor(context: PredictContext): PredictV2 {
         if (isClosed()) throw closedError(name, 'predictV2');
         checkOptions<V2Options>(options, v2Keys);
         const { signal, timeoutMs = usualTimeoutMs, timing: timed = false, headerBytes } = options;
-        const { maxBytes } = readAnswerOptions(options);
+        const maxBytes = readMaxBytes(options);
         if (arrayTag(body) !== 'Uint8Array') throw badOption('body: expected a Uint8Array', body);
         checkHeaderBytes(headerBytes, body.length);
         const entry = {
@@ -199,12 +200,8 @@ function checkHeaderBytes(headerBytes: unknown, bodyBytes: number): void {
 
 const allForms = 2 ** jsonForms.length - 1;
 
-function readJsonOptions(options: JsonOptions) {
-  const { forms } = options;
-  return { ...readAnswerOptions(options), forms: forms === undefined ? allForms : bitsOf(forms) };
-}
-
-function readAnswerOptions({ maxResponseBytes, timing }: V2Options) {
+/** A number rather than an object with more: V8 would make that for every request. */
+function readMaxBytes({ maxResponseBytes, timing }: V2Options): number {
   const maxBytes = maxResponseBytes ?? Number.MAX_SAFE_INTEGER;
   if (!Number.isSafeInteger(maxBytes) || maxBytes < 0) {
     throw badOption('option "maxResponseBytes": expected an integer from 0', maxBytes);
@@ -212,7 +209,7 @@ function readAnswerOptions({ maxResponseBytes, timing }: V2Options) {
   if (timing !== undefined && typeof timing !== 'boolean') {
     throw badOption('option "timing": expected true or false', timing);
   }
-  return { maxBytes };
+  return maxBytes;
 }
 
 function bitsOf(forms: unknown): number {
