@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -325,18 +326,20 @@ Napi::Value ModelWrap::close(const Napi::CallbackInfo& info) {
       return deferred.Promise();
     }
     Environment& environment = *environment_;
-    environment.flush();  // where memory runs out, the handle stays open and known
-    environment_ = nullptr;
-    environment.remove(number_);
+    // What may fail comes first: until then the handle stays open and known.
+    environment.flush();
     const Environment::Promised promised = environment.promise(env);
     const std::shared_ptr<Completion> completion = environment.completion(env);
-    completion->expect(1);
-    handle_.release([completion, id = promised.id] {
+    std::function<void()> freed = [completion, id = promised.id] {
       completion->post([completion, id](Napi::Env js) {
         completion->settled(1);
         Environment::of(js).resolve(id, js.Undefined());
       });
-    });
+    };
+    environment_ = nullptr;
+    environment.remove(number_);
+    completion->expect(1);
+    handle_.release(std::move(freed));
     return promised.promise;
   });
 }
