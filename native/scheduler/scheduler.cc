@@ -50,6 +50,9 @@ constexpr TimeNs kLoneRun = 50'000;
 constexpr TimeNs kSlowHere = 10 * kMicroRun;
 constexpr TimeNs kPauseFactor = 10;
 
+// Writing a long answer is part of no estimate, and takes as long the next time.
+constexpr TimeNs kPauseAfterWriting = 1000 * kMillisecond;
+
 // Files of this size take long enough to load that others should not wait for them.
 constexpr std::uintmax_t kBigFile = std::uintmax_t{32} * 1024 * 1024;
 
@@ -215,10 +218,13 @@ bool Scheduler::runHere(ServedModel& model, TimeNs budget) {
   fail(model, std::move(taken.expired), lateInQueue());
   if (!batch.requests.empty()) {
     runBatch(model, batch, clock_);
+    const TimeNs ran = clock_.now();
     answerBatch(model, batch, clock_);
     const TimeNs now = clock_.now();
     if (now - started > kSlowHere) {
-      model.hereFrom.store(now + kPauseFactor * (now - started), std::memory_order_relaxed);
+      const bool isLongAnswer = now - ran > kSlowHere;
+      const TimeNs pause = isLongAnswer ? kPauseAfterWriting : kPauseFactor * (now - started);
+      model.hereFrom.store(now + pause, std::memory_order_relaxed);
     }
   }
   return model.queue.depth() == 0;

@@ -2,11 +2,13 @@
 // When a run may happen on the submitter's own thread, and when it must not.
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "native/base/clock.h"
+#include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/base/tensor.h"
 #include "native/scheduler/queue.h"
@@ -107,27 +109,65 @@ const check::AddEach kWhere(kCases, [](const Case& row) {
   check::equal(model->metrics.completedCount(), kKnown + row.requests, "counted like any other");
 });
 
-const check::Add kPause("after a slow run on the caller's thread, lanes run for ten times as long", [] {
+const check::Add kPause("after a slow run on the caller's thread, lanes run for ten times as long",
+                        [] {
+                          Rig rig;
+                          rig.stage->signature = steadySignature();
+                          const auto model = rig.load();
+                          const auto ranHere = [&rig, &model] {
+                            const std::uint64_t before = rig.inbox->count();
+                            submitHere(rig, model, 1);
+                            rig.inbox->waitFor(before + 1);
+                            return rig.stage->runs().back().thread == std::this_thread::get_id();
+                          };
+                          last(rig, 2000);
+                          learn(rig, model, 1, kKnown);
+                          last(rig, 300'000);
+                          check::that(ranHere(), "the slow run, which nothing announced");
+                          const TimeNs ended = rig.clock.now();
+                          last(rig, 1);
+                          learn(rig, model, 1, kKnown);  // micro again, by the mean
+                          rig.clock.set(ended + 10 * TimeNs{300'000} - 1);
+                          check::that(!ranHere(), "a lane until ten times as long is over");
+                          rig.clock.set(ended + 10 * TimeNs{300'000} + 1);
+                          check::that(ranHere(), "the caller's thread again");
+                        });
+
+// Takes `time` of the rig's clock to be written.
+class SlowText final : public infer::EncodedAnswer {
+ public:
+  SlowText(Rig& rig, TimeNs time) : rig_(rig), time_(time) {}
+  infer::Result<infer::EncodedText> write(const infer::Outputs& /*outputs*/) const override {
+    rig_.clock.set(rig_.clock.now() + time_);
+    return infer::EncodedText{.text = "written"};
+  }
+
+ private:
+  Rig& rig_;
+  const TimeNs time_;
+};
+
+const check::Add kWriting("after a long answer was written there, lanes run for a second", [] {
   Rig rig;
   rig.stage->signature = steadySignature();
   const auto model = rig.load();
-  const auto ranHere = [&rig, &model] {
+  last(rig, 2000);
+  learn(rig, model, 1, kKnown);
+  const auto ranHere = [&rig, &model](TimeNs writing) {
     const std::uint64_t before = rig.inbox->count();
-    submitHere(rig, model, 1);
+    infer::Requests requests;
+    requests.push_back(test::makeRequest(rig.inbox, 1000, {.value = 3}));
+    requests.back()->encoded = std::make_unique<SlowText>(rig, writing);
+    rig.scheduler->submit(*model, std::move(requests), Scheduler::Where::kHere);
     rig.inbox->waitFor(before + 1);
     return rig.stage->runs().back().thread == std::this_thread::get_id();
   };
-  last(rig, 2000);
-  learn(rig, model, 1, kKnown);
-  last(rig, 300'000);
-  check::that(ranHere(), "the slow run, which nothing announced");
-  const TimeNs ended = rig.clock.now();
-  last(rig, 1);
-  learn(rig, model, 1, kKnown);  // micro again, by the mean
-  rig.clock.set(ended + 10 * TimeNs{300'000} - 1);
-  check::that(!ranHere(), "a lane until ten times as long is over");
-  rig.clock.set(ended + 10 * TimeNs{300'000} + 1);
-  check::that(ranHere(), "the caller's thread again");
+  check::that(ranHere(300'000), "nothing tells how long an answer takes to write");
+  const TimeNs written = rig.clock.now();
+  rig.clock.set(written + 900 * infer::kMillisecond);
+  check::that(!ranHere(300'000), "a lane");
+  rig.clock.set(written + 1001 * infer::kMillisecond);
+  check::that(ranHere(1), "the caller's thread again");
 });
 
 const check::Add kBusy("while another request runs, a lane takes the next", [] {
