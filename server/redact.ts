@@ -10,7 +10,8 @@ export function redact(location: string): string {
   const [, start, slashes = '', rest = ''] =
     /^((?:[^/=]+=)?\s*(?:https?|s3|file):)([\\/\s]*)(.*)$/is.exec(location) ?? [];
   if (start === undefined) return location;
-  // Where it is not to be told apart, all of it may be a password.
-  if (!URL.canParse(location.slice(start.search(/(?:https?|s3|file):$/i)))) return start;
-  return start + slashes + rest.replace(/[?#].*$/s, '').replace(/^[^\\/]*@/, '');
+  // A password may hold any sign that nobody has escaped: all before the last @ may be one.
+  const at = rest.lastIndexOf('@');
+  if (/[?#]/.test(rest.slice(0, at + 1))) return start; // or that @ is of a query: not to be told apart
+  return start + slashes + rest.slice(at + 1).replace(/[?#].*$/s, '');
 }

@@ -63,6 +63,7 @@ export function joinShelves(own: Shelf, others: () => readonly OtherShelf[]): Sh
 async function factsOf(path: string): Promise<string> {
   const facts = (await filesIn(path)).map(async file => {
     const found = await stat(file, { bigint: true }).catch(() => undefined); // loading it says why
+    if (found?.isDirectory()) return file; // what is in it is listed, or lies behind a link
     return `${file} ${found?.dev} ${found?.ino} ${found?.size} ${found?.mtimeNs}`;
   });
   return (await Promise.all(facts)).join('\n');

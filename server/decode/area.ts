@@ -38,7 +38,7 @@ export async function scaleByArea(from: Bitmap, target: AreaTarget): Promise<Uin
     for (let share = rows.starts[y] ?? 0; share < (rows.starts[y + 1] ?? 0); share++) {
       const index = rows.sources[share] ?? 0;
       addRow(sums, from, { index, weight: rows.weights[share] ?? 0, columns, channels });
-      samples += from.width * channels;
+      samples += Math.max(from.width, size.width) * channels;
       if (samples < sliceSamples) continue;
       samples = 0;
       await new Promise(setImmediate);

@@ -173,12 +173,14 @@ function shapeOf(spec: TensorSpec, { size, layout, colour }: ImageSpec): number[
 function fit(pipeline: Sharp, { size, resize, filter }: ImageSpec, scaled: Size): Sharp {
   const [width, height] = size;
   const kernel = filter === 'bilinear' ? 'linear' : 'lanczos3';
+  const fastShrinkOnLoad = filter !== 'bilinear'; // decoders that shrink do it by filters of their own
+  const how = { kernel, fastShrinkOnLoad } as const;
   if (resize === 'contain') {
-    return pipeline.resize({ width, height, fit: 'contain', background: '#000', kernel });
+    return pipeline.resize({ width, height, fit: 'contain', background: '#000', ...how });
   }
   const left = Math.floor((scaled.width - width) / 2);
   const top = Math.floor((scaled.height - height) / 2);
-  return pipeline.resize({ ...scaled, fit: 'fill', kernel }).extract({ left, top, width, height });
+  return pipeline.resize({ ...scaled, fit: 'fill', ...how }).extract({ left, top, width, height });
 }
 
 /** Libvips has no average over areas that are no whole pixels. */

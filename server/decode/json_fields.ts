@@ -22,12 +22,21 @@ const datatypes: Readonly<Record<ElementType, string>> = {
   string: 'BYTES',
 };
 
+/** Reading it for its shape takes the thread some milliseconds. */
+const mostJsonBytes = 2 ** 20;
+
 /**
  * Numbers go into it as they are written, so that none loses digits.
  * @param inputs  that have a field each, holding a value nested like the input's shape.
- * @throws        INFER_BAD_INPUT for a field that is no JSON.
+ * @throws        INFER_BAD_INPUT for a field that is no JSON, and for more than a MiB of them.
  */
 export function joinJson(fields: Fields, inputs: readonly TensorSpec[]): Buffer {
+  const given = inputs.map(spec => fieldOf(fields, spec, 'JSON').bytes.length);
+  const total = given.reduce((sum, length) => sum + length, 0);
+  if (total > mostJsonBytes) {
+    const expected = `at most ${mostJsonBytes} bytes of JSON in fields, as larger inputs go in one JSON body`;
+    throw badInput('body', expected, `${total}`);
+  }
   const parts = inputs.flatMap((spec, index) => {
     const { bytes } = fieldOf(fields, spec, 'JSON');
     const shape = shapeOf(parse(bytes, spec.name));

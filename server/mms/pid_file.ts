@@ -65,7 +65,7 @@ export function writePid(pid: number): void {
     rmSync(made, { force: true });
     writeFileSync(made, `${pid}\n`, { flag: 'wx', mode: 0o600 });
     const { startedS } = processInfo(pid) ?? {};
-    if (startedS !== undefined) utimesSync(made, startedS, startedS);
+    if (startedS !== undefined) utimesSync(made, new Date(), startedS);
     renameSync(made, path);
   } catch (error) {
     rmSync(made, { force: true });

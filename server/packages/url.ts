@@ -110,6 +110,7 @@ const metadata = ['168.63.129.16', '192.0.0.192', '100.100.100.200'];
 const forbidden = new BlockList();
 forbidden.addSubnet('fe80::', 10, 'ipv6');
 forbidden.addSubnet('fd00:ec2::', 32, 'ipv6');
+forbidden.addSubnet('64:ff9b:1::', 48, 'ipv6'); // translated to IPv4 by rules of the network's own (RFC 8215)
 forbidden.addAddress('fd20:ce::254', 'ipv6');
 forbid('169.254.0.0', 16);
 for (const address of metadata) forbid(address, 32);

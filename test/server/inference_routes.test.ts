@@ -56,7 +56,6 @@ const routes: readonly Row[] = [
     '/invocations?model_name=&x=1',
     '/models/iris/invoke',
     '/iris/predict',
-    '/iris/1/predict',
   ].map((path): Row => ({ row: 'predict', path, type: json, body: rows, ...ok })),
   ...['GET', 'PUT', 'DELETE', 'PATCH', 'BREW'].map(
     (method): Row => ({
@@ -110,6 +109,8 @@ const routes: readonly Row[] = [
   ),
   ...[
     '/iris/invoke',
+    '/iris/1/predict',
+    '/models/iris/predict',
     '/models/iris/predictions',
     '/models/iris',
     '/predictions',
@@ -239,6 +240,14 @@ const fields: readonly Row[] = [
     path: '/invocations?model_name=iris',
     body: form({ model_name: 'none', data: rows }),
     ...ok,
+  },
+  {
+    row: 'more JSON in fields than is read for its shape',
+    path: '/predictions/two_inputs',
+    type: pairs,
+    body: `a=[[0.5,1]]&b=[[1,2,3${' '.repeat(2 ** 20)}]]`,
+    status: 400,
+    says: { message: /^body: expected at most 1048576 bytes of JSON in fields/ },
   },
   {
     row: 'a field for each input',

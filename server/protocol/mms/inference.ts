@@ -54,7 +54,7 @@ export function inferenceRoutes(server: ServerContext): Route[] {
     any('/explanations/{model}', explanations),
     any('/explanations/{model}/{version}/*', explanations),
     any('/{model}/predict', profile === 'mms-0.x' ? legacy(withQuery) : withQuery),
-    any('/{model}/{version}/predict', withQuery),
+    ...(profile === 'torchserve' ? [any('/{model}/{version}/predict', withQuery)] : []),
   ];
 }
 

@@ -233,8 +233,7 @@ async function scale(
     return status(202, 'Processing worker updates...');
   }
   await scaled;
-  const known = requireKnown(server.registry, name, version)[0]?.version ?? '';
-  return status(200, profile.scaled({ name, version: known, workers: min }, version));
+  return status(200, profile.scaled({ name, version, workers: min }));
 }
 
 async function unregister(server: ServerContext, { name, version }: Target): Promise<HttpReply> {

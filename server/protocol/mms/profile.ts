@@ -20,7 +20,10 @@ export interface Profile {
   readonly runtimes: readonly string[];
   readonly noWorker: (model: string, version?: string) => string;
   readonly registered: (subject: Subject) => string;
-  readonly scaled: (subject: Subject, version?: string) => string;
+  /** The version is the one that was asked for. */
+  readonly scaled: (
+    subject: Omit<Subject, 'version'> & { readonly version: string | undefined },
+  ) => string;
   readonly exists: (model: string, version: string) => string;
   /** Failures of a registration that are known by their texts in MMS, and how they are told. */
   readonly words: readonly Words[];
@@ -60,7 +63,7 @@ const torchserve: Profile = {
     const more = workers > 0 ? '' : '. Use scale workers API to add workers for the model.';
     return `Model "${name}" Version: ${version} registered with ${workers} initial workers${more}`;
   },
-  scaled: ({ name, workers }, version) => {
+  scaled: ({ name, version, workers }) => {
     const which = version === undefined ? '' : `, version: ${version}`;
     return `Workers scaled to ${workers} for model: ${name}${which}`;
   },
