@@ -104,19 +104,24 @@ export interface NativeDescription {
 
 /** A handle on a loaded model. */
 export interface NativeModel {
-  /** Copies the inputs and stages the request; throws a NativeError. `deadlineMs` counts from now, 0 is none. */
+  /**
+   * Copies the inputs and stages the request; throws a NativeError. `deadlineMs` counts from now, 0 is none. With the
+   * other three, which are those of submitJson(), the result is the bytes of an answer, else its tensors.
+   */
   submit(
     id: number,
     data: readonly NativeData[],
     shapes: readonly number[],
     deadlineMs: number,
-  ): void;
-  /** Before the first submitJson() or submitV2(). */
+    ...answer: [] | [maxResponseBytes: number, form: number, timed: boolean]
+  ): undefined;
+  /** Before the first submitJson(), submitV2(), or submit() with an answer. */
   describe(description: NativeDescription): void;
   /**
-   * Reads a JSON body and stages the request; throws a NativeError. A large body is copied and read on another thread,
+   * Reads a body and stages the request; throws a NativeError. A large body is copied and read on another thread,
    * and what is wrong with it then comes as the result.
-   * @param forms  bits, in the order of jsonForms.
+   * @param form   bits of the forms that are taken, in the order of bodyForms; from bit 8 on the index of the answer's
+   *               format in answerFormats.
    * @param timed  whether the times among `facts` of start() are wanted.
    */
   submitJson(
@@ -124,7 +129,7 @@ export interface NativeModel {
     body: Uint8Array,
     deadlineMs: number,
     maxResponseBytes: number,
-    forms: number,
+    form: number,
     timed: boolean,
   ): undefined;
   /**
@@ -205,7 +210,7 @@ export interface NativeBinding {
    * @param completed  called when there is something in `answers`, or among the arguments, which are left out when there
    *                   is not; `facts`: of each result parse, queue, run and format in ns, and how many bytes of JSON are
    *                   in front of raw tensors; undefined when there is nothing to say.
-   * @param requests   in the form of flat.ts; staged by flush(), and before a submit(), submitJson(), cancel() or close().
+   * @param requests   in the form of flat.ts; staged by flush(), and before a submit(), submitJson(), submitV2(), cancel() or close().
    * @param answers    in the same form; one that does not fit in comes as an argument.
    */
   start(

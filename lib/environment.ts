@@ -43,7 +43,7 @@ export interface PendingTensors extends PendingRequest {
   readonly resolve: (outputs: Record<string, Tensor>) => void;
 }
 
-/** A request of predictJson() or predictV2() in flight. */
+/** A request of predictJson(), predictBytes() or predictV2() in flight. */
 export interface PendingJson extends PendingRequest {
   readonly kind: 'json';
   readonly timed: boolean;

@@ -11,6 +11,9 @@ export type { Model, ModelInfo } from './model.js';
 export { loadModel } from './model.js';
 export type { ImageSpec, LoadOptions } from './option_types.js';
 export type {
+  AnswerFormat,
+  BodyFormat,
+  BytesOptions,
   JsonAnswer,
   JsonForm,
   JsonOptions,

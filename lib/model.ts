@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// loadModel() and the object it returns: predict, predictJson, predictV2, info, scale, stats, close.
+// loadModel() and the object it returns: predict, predictJson, predictBytes, predictV2, info, scale, stats, close.
 import { engineLibraries, type NativeInfo, type NativeModel } from './binding.js';
 import { environment, type Handle } from './environment.js';
 import { InferenceError, quote, stackOfCaller, toInferenceError } from './errors.js';
 import { type Inputs, planInputs } from './inputs.js';
 import { type Postprocess, type Preprocess, readSettings, type Settings } from './manifest.js';
 import type { Batching, Limits, LoadOptions } from './option_types.js';
-import { closedError, jsonPredictor, predictor, v2Predictor } from './predict.js';
+import { bytesPredictor, closedError, predictor, v2Predictor } from './predict.js';
 import type {
+  BytesOptions,
   JsonAnswer,
   JsonOptions,
   PredictOptions,
@@ -65,8 +66,17 @@ export interface Model {
    */
   predictJson(body: Uint8Array, options?: JsonOptions): Promise<JsonAnswer>;
   /**
-   * The same for what clients of Triton and KServe send: a request of the Open Inference Protocol with raw tensors behind
-   * its JSON, or with none, with all parameters and messages of that protocol.
+   * The same for other formats, of the body by `options.from` and of the answer by `options.to`.
+   * @param input    a body, or tensors as predict() takes them.
+   * @param options  those of predictJson(); `from` (json, jsonlines, csv) and `to` (json, jsonlines, csv, npy, npz).
+   * @returns        the bytes of the answer.
+   * @throws         as predictJson(), INFER_BAD_INPUT with the line of the mistake, or for outputs that the format of the
+   *                 answer cannot hold.
+   */
+  predictBytes(input: Uint8Array | Inputs, options?: BytesOptions): Promise<JsonAnswer>;
+  /**
+   * predictJson() for what clients of Triton and KServe send: a request of the Open Inference Protocol with raw tensors
+   * behind its JSON, or with none, with all parameters and messages of that protocol.
    * @param body     the JSON and the tensors; read, or copied if large, before this returns.
    * @param options  those of predict(); `headerBytes`; `maxResponseBytes`; `timing`.
    * @returns        JSON, with `headerBytes` when raw tensors follow it.
@@ -176,7 +186,8 @@ function createModel(settings: Settings, native: NativeModel): Model {
   const context = { handle, plan, name, usualTimeoutMs, isClosed: closing.started };
   return {
     predict: predictor(context),
-    predictJson: jsonPredictor(context),
+    predictJson: bytesPredictor(context, 'predictJson'),
+    predictBytes: bytesPredictor(context, 'predictBytes'),
     predictV2: v2Predictor(context),
     info,
     scale: scaler(native, name, closing.started),

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// predict(), predictJson() and predictV2() of one model: what they take, and how it becomes a request.
+// predict(), predictJson(), predictBytes() and predictV2() of one model: what they take, and how it becomes a request.
 import { type Handle, submit } from './environment.js';
 import { atCallerOf, describe, InferenceError, quote, toInferenceError } from './errors.js';
 import { writeRequest } from './flat.js';
 import { type Inputs, type InputsPlan, type NativeData, readInputs } from './inputs.js';
 import { maxTimeoutMs } from './options.js';
 import {
+  answerFormats,
+  type BytesOptions,
+  bodyFormats,
+  bodyForms,
   type JsonAnswer,
-  type JsonOptions,
   jsonForms,
   type PredictOptions,
   type V2Answer,
@@ -16,7 +19,10 @@ import {
 import { arrayTag, type Tensor } from './tensor.js';
 
 export type Predict = (inputs: Inputs, options?: PredictOptions) => Promise<Record<string, Tensor>>;
-export type PredictJson = (body: Uint8Array, options?: JsonOptions) => Promise<JsonAnswer>;
+export type PredictBytes = (
+  input: Uint8Array | Inputs,
+  options?: BytesOptions,
+) => Promise<JsonAnswer>;
 export type PredictV2 = (body: Uint8Array, options?: V2Options) => Promise<V2Answer>;
 
 /** A model as its predictions see it. */
@@ -70,18 +76,24 @@ export function predictor(context: PredictContext): Predict {
   return predict;
 }
 
-/** Makes predictJson() of one model. */
-export function jsonPredictor(context: PredictContext): PredictJson {
+/** Makes predictBytes() of one model, or predictJson(), which takes a body of JSON only and answers in kind. */
+export function bytesPredictor(
+  context: PredictContext,
+  call: 'predictBytes' | 'predictJson',
+): PredictBytes {
   const { handle, name, usualTimeoutMs, isClosed } = context;
-  const predictJson: PredictJson = (body, options = {}) =>
+  const keys = call === 'predictJson' ? jsonKeys : bytesKeys;
+  const predictBytes: PredictBytes = (input, options = {}) =>
     new Promise<JsonAnswer>((resolve, reject) => {
       try {
-        if (isClosed()) throw closedError(name, 'predictJson');
-        checkOptions<JsonOptions>(options, jsonKeys);
+        if (isClosed()) throw closedError(name, call);
+        checkOptions<BytesOptions>(options, keys);
         const { signal, timeoutMs = usualTimeoutMs, timing: timed = false } = options;
         const maxBytes = readMaxBytes(options);
-        const forms = options.forms === undefined ? allForms : bitsOf(options.forms);
-        if (arrayTag(body) !== 'Uint8Array') throw badOption('body: expected a Uint8Array', body);
+        const form = readForm(options);
+        const isBody = arrayTag(input) === 'Uint8Array';
+        if (!isBody && call === 'predictJson')
+          throw badOption('body: expected a Uint8Array', input);
         const entry = {
           kind: 'json',
           timed,
@@ -91,14 +103,22 @@ export function jsonPredictor(context: PredictContext): PredictJson {
           signal,
           timer: undefined,
         } as const;
+        if (isBody) {
+          submit(entry, timeoutMs, ({ native }, id) =>
+            native.submitJson(id, input as Uint8Array, timeoutMs, maxBytes, form, timed),
+          );
+          return;
+        }
+        const { data, shapes } = readTensors(context, input as Inputs, options);
+        if (signal?.aborted) throw abortedError(signal); // by a getter of the inputs
         submit(entry, timeoutMs, ({ native }, id) =>
-          native.submitJson(id, body, timeoutMs, maxBytes, forms, timed),
+          native.submit(id, data, shapes, timeoutMs, maxBytes, form, timed),
         );
       } catch (error) {
-        reject(atCallerOf(predictJson, toInferenceError(error, 'INFER_BAD_INPUT')));
+        reject(atCallerOf(predictBytes, toInferenceError(error, 'INFER_BAD_INPUT')));
       }
     }).then(undefined, rethrow);
-  return predictJson;
+  return predictBytes;
 }
 
 /** Makes predictV2() of one model. */
@@ -157,6 +177,7 @@ function abortedError(signal: AbortSignal): InferenceError {
 
 const predictKeys = ['signal', 'timeoutMs'];
 const jsonKeys = [...predictKeys, 'forms', 'maxResponseBytes', 'timing'];
+const bytesKeys = [...jsonKeys, 'from', 'to'];
 
 /** What both calls take, and that there is nothing else; a signal that is aborted already is thrown. */
 function checkOptions<T extends PredictOptions>(
@@ -198,7 +219,14 @@ function checkHeaderBytes(headerBytes: unknown, bodyBytes: number): void {
   throw badOption(`option "headerBytes": expected ${expected}`, headerBytes);
 }
 
-const allForms = 2 ** jsonForms.length - 1;
+/** Tensors instead of a body. */
+function readTensors({ plan }: PredictContext, inputs: Inputs, { from }: BytesOptions) {
+  if (from !== undefined) throw badOption('option "from": expected none beside tensors', from);
+  const data: NativeData[] = [];
+  const shapes: number[] = [];
+  readInputs(plan, inputs, data, shapes);
+  return { data, shapes };
+}
 
 /** A number rather than an object with more: V8 would make that for every request. */
 function readMaxBytes({ maxResponseBytes, timing }: V2Options): number {
@@ -210,6 +238,26 @@ function readMaxBytes({ maxResponseBytes, timing }: V2Options): number {
     throw badOption('option "timing": expected true or false', timing);
   }
   return maxBytes;
+}
+
+const allForms = 2 ** jsonForms.length - 1;
+/** Where the format of the answer begins, above the forms of the body. */
+const answerBit = 8;
+
+/** As submitJson() of the addon takes it. */
+function readForm({ forms, from, to }: BytesOptions): number {
+  const taken = forms === undefined ? allForms : bitsOf(forms);
+  if (from === undefined && to === undefined) return taken;
+  const body = oneOf('from', bodyFormats, from ?? 'json');
+  const form = body === 'json' ? taken : 1 << bodyForms.indexOf(body);
+  const answer = answerFormats.indexOf(oneOf('to', answerFormats, to ?? 'json'));
+  return form | (answer << answerBit);
+}
+
+function oneOf<T extends string>(option: string, known: readonly T[], value: unknown): T {
+  const found = known.find(name => name === value);
+  if (found !== undefined) return found;
+  throw badOption(`option "${option}": expected one of ${known.map(quote).join(', ')}`, value);
 }
 
 function bitsOf(forms: unknown): number {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What predict() and predictJson() may be asked for, and what the latter gives. Apart, because the types of the package
-// must need none of Node's.
+// What predict(), predictJson(), predictBytes() and predictV2() may be asked for, and what the latter three give. Apart,
+// because the types of the package must need none of Node's.
 
 /** What a call of predict() may ask for. */
 export interface PredictOptions {
@@ -10,8 +10,14 @@ export interface PredictOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** The forms of a JSON body, by the bit that stands for each in the addon. */
+/** The forms of a JSON body. */
 export const jsonForms = ['v2', 'instances', 'array'] as const;
+
+/** All forms of a body, by the bit that stands for each in the addon. */
+export const bodyForms = [...jsonForms, 'jsonlines', 'csv'] as const;
+
+/** The formats of a body. */
+export const bodyFormats = ['json', 'jsonlines', 'csv'] as const;
 
 /**
  * `v2`: `{"inputs": [...]}` of the Open Inference Protocol; `instances`: `{"instances": [row, ...]}`; `array`: the only
@@ -29,9 +35,28 @@ export interface JsonOptions extends PredictOptions {
   readonly timing?: boolean | undefined;
 }
 
-/** What predictJson() gives. */
+/** The formats of an answer, by their number in the addon. */
+export const answerFormats = ['json', 'jsonlines', 'csv', 'npy', 'npz'] as const;
+
+/**
+ * `json`: in the form of the body, else the outputs as nested arrays, by name when there are several; `jsonlines`: an
+ * entry of each output per row; `csv`: the first output, of one or two axes; `npy`: the first output; `npz`: all.
+ */
+export type AnswerFormat = (typeof answerFormats)[number];
+
+export type BodyFormat = (typeof bodyFormats)[number];
+
+/** What a call of predictBytes() may ask for. */
+export interface BytesOptions extends JsonOptions {
+  /** What the body is; `json` by default. `forms` counts for that one only. */
+  readonly from?: BodyFormat | undefined;
+  /** What the answer shall be; `json` by default. */
+  readonly to?: AnswerFormat | undefined;
+}
+
+/** What predictJson() and predictBytes() give. */
 export interface JsonAnswer {
-  /** JSON in UTF-8: a string when it is short and plain ASCII, else its bytes. */
+  /** Text in UTF-8, or a file: a string when it is short and plain ASCII, else its bytes. */
   readonly body: string | Uint8Array;
   /** Microseconds, if they were asked for. */
   readonly timing?: JsonTiming;

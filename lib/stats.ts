@@ -60,7 +60,7 @@ export interface ModelStats {
   readonly queueSeconds: Histogram;
   /** Seconds of each run of a batch. */
   readonly runSeconds: Histogram;
-  /** Seconds that reading a body took, of requests by predictJson() that were answered. */
+  /** Seconds that reading a body took, of requests that came as bytes and were answered. */
   readonly parseSeconds: Histogram;
   /** Seconds that writing the answers to those took. */
   readonly formatSeconds: Histogram;

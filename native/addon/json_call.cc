@@ -18,7 +18,7 @@
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/base/tensor.h"
-#include "native/codec/json_request.h"
+#include "native/codec/body.h"
 #include "native/codec/schema.h"
 #include "native/codec/v2_request.h"
 #include "native/scheduler/padding.h"
@@ -86,7 +86,7 @@ Result<std::unique_ptr<Request>> readJsonRequest(const ServedModel& model,
                                                  std::string_view body, const JsonCall& call) {
   try {
     auto read = call.v2 ? codec::readV2(body, schema, *call.v2)
-                        : codec::readJson(body, schema, call.options);
+                        : codec::readBody(body, schema, call.options);
     if (!read.ok()) {
       return std::move(read).error();
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests that come as the bytes of a JSON body.
+// Requests that come as the bytes of a body: JSON, JSON Lines, CSV.
 // Threads: js, unless a function says otherwise.
 #pragma once
 

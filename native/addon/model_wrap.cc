@@ -23,6 +23,8 @@
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/base/tensor.h"
+#include "native/codec/answer.h"
+#include "native/codec/json_request.h"
 #include "native/codec/v2_request.h"
 #include "native/scheduler/lane.h"
 #include "native/scheduler/lane_pool.h"
@@ -92,6 +94,17 @@ JsonCall callOf(const Napi::CallbackInfo& info, std::size_t timed) {
           .v2 = {}};
 }
 
+// `form`: the forms that are taken in its low byte, the format of the answer above it.
+codec::JsonOptions toJsonOptions(const Napi::Value& form, const Napi::Value& maxResponseBytes) {
+  constexpr std::uint32_t kFormBits = 8;
+  const std::uint32_t bits = form.As<Napi::Number>().Uint32Value();
+  return {
+      .forms = bits & ((1U << kFormBits) - 1U),
+      .maxResponseBytes = sizeOf(maxResponseBytes),
+      .answer = static_cast<codec::Format>(bits >> kFormBits),
+  };
+}
+
 }  // namespace
 
 Napi::Function ModelWrap::define(Napi::Env env) {
@@ -138,7 +151,7 @@ void ModelWrap::requireOpen(Napi::Env env) const {
   }
 }
 
-// submit(id, data, shapes, deadlineMs): see lib/binding.ts.
+// submit(id, data, shapes, deadlineMs[, maxResponseBytes, form, timed]): see lib/binding.ts.
 Napi::Value ModelWrap::submit(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return atEntry(env, [&]() -> Napi::Value {
@@ -151,6 +164,12 @@ Napi::Value ModelWrap::submit(const Napi::CallbackInfo& info) {
     request->id = static_cast<std::uint64_t>(info[0].As<Napi::Number>().Int64Value());
     request->channel = environment_->completion(env);
     request->deadline = deadlineOf(info[3]);
+    if (info.Length() > 4) {
+      const codec::JsonOptions options = toJsonOptions(info[5], info[4]);
+      request->encoded = codec::makeAnswer(schema_, {.form = codec::kTensors}, options.answer,
+                                           options.maxResponseBytes);
+      request->encoded->timed = info[6].As<Napi::Boolean>().Value();
+    }
     environment_->stage(this, std::move(request));
     return env.Undefined();
   });
@@ -166,14 +185,13 @@ Napi::Value ModelWrap::describe(const Napi::CallbackInfo& info) {
   });
 }
 
-// submitJson(id, body, deadlineMs, maxResponseBytes, forms, timed): see lib/binding.ts.
+// submitJson(id, body, deadlineMs, maxResponseBytes, form, timed): see lib/binding.ts.
 Napi::Value ModelWrap::submitJson(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return atEntry(env, [&]() -> Napi::Value {
     requireOpen(env);
     JsonCall call = callOf(info, 5);
-    call.options = {.forms = info[4].As<Napi::Number>().Uint32Value(),
-                    .maxResponseBytes = sizeOf(info[3])};
+    call.options = toJsonOptions(info[4], info[3]);
     return submitBody(info, call);
   });
 }

@@ -104,14 +104,66 @@ T* Column::room(const Cursor& cursor) {
   constexpr std::size_t kFirstGuess = 4096;
   if (size_ == capacity_) {
     const std::size_t most = size_ + cursor.left() / 2 + 1;
-    capacity_ = std::min(std::max(kFirstGuess, capacity_ * 2), most);
-    const Bytes grown = Bytes::allocate(capacity_ * sizeof(T));
-    if (size_ > 0) {
-      std::memcpy(grown.data(), bytes_.data(), size_ * sizeof(T));
-    }
-    bytes_ = grown;
+    grow(std::min(std::max(kFirstGuess, capacity_ * 2), most));
   }
   return reinterpret_cast<T*>(bytes_.data());
+}
+
+void Column::grow(std::size_t capacity) {
+  const std::size_t each = elementTypeInfo(type_).bytes;
+  const Bytes grown = Bytes::allocate(capacity * each);
+  if (size_ > 0) {
+    std::memcpy(grown.data(), bytes_.data(), size_ * each);
+  }
+  bytes_ = grown;
+  capacity_ = capacity;
+}
+
+void Column::reserve(std::size_t elements) {
+  if (type_ != ElementType::kString && size_ + elements > capacity_) {
+    grow(std::max(size_ + elements, capacity_ * 2));
+  }
+}
+
+void Column::addZeros(std::size_t count) {
+  const std::size_t each = elementTypeInfo(type_).bytes;
+  if (count == 0) {
+    return;
+  }
+  reserve(count);
+  std::memset(bytes_.data() + size_ * each, 0, count * each);
+  size_ += count;
+}
+
+bool Column::addFloat(double special) {
+  const auto small = [special](const SmallFloat& layout) {
+    const auto quiet = static_cast<std::uint16_t>(1U << (layout.fractionBits - 1U));
+    return std::isnan(special) ? static_cast<std::uint16_t>(infinityOf(layout) | quiet)
+                               : toSmallFloat(layout, special);
+  };
+  const auto add = [this](auto value) {
+    reserve(1);
+    std::memcpy(bytes_.data() + size_ * sizeof(value), &value, sizeof(value));
+    ++size_;
+    return true;
+  };
+  switch (type_) {
+    case ElementType::kFloat32:
+      return add(static_cast<float>(special));
+    case ElementType::kFloat64:
+      return add(special);
+    case ElementType::kFloat16:
+      return add(small(kHalf));
+    case ElementType::kBFloat16:
+      return add(small(kBrain));
+    default:
+      return false;
+  }
+}
+
+void Column::addString(std::string_view text) {
+  strings_.emplace_back(text);
+  ++size_;
 }
 
 template <bool kAll, typename T, typename ReadOne>

@@ -24,6 +24,14 @@ class Column {
   // The same for the elements of an array behind its '[', and over its ']'.
   bool readRest(Cursor& cursor);
 
+  // Room for so many more, where their text does not tell how many come.
+  void reserve(std::size_t elements);
+  // Appends so many zeros, to numbers only.
+  void addZeros(std::size_t count);
+  // Appends what JSON has no word for; false for a type without NaN and infinities.
+  bool addFloat(double special);
+  void addString(std::string_view text);
+
   std::size_t size() const { return size_; }
   Tensor finish(Shape shape) &&;
 
@@ -36,6 +44,7 @@ class Column {
   bool readStrings(Cursor& cursor);
   template <typename T>
   T* room(const Cursor& cursor);
+  void grow(std::size_t capacity);
 
   ElementType type_;
   std::size_t size_ = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two forms of an answer.
+// Nested arrays, and entries row by row.
 #include "native/codec/json_answer.h"
 
 #include <cstddef>
@@ -7,11 +7,12 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/base/tensor.h"
-#include "native/codec/json_request.h"
+#include "native/codec/answer.h"
 #include "native/codec/schema.h"
 #include "native/codec/tensor_text.h"
 #include "native/codec/text.h"
@@ -23,8 +24,18 @@ constexpr std::size_t kFrameBytes = 128;  // of an answer beside its elements, a
 
 }  // namespace
 
-JsonAnswer::JsonAnswer(std::shared_ptr<const Schema> schema, AnswerPlan plan, std::size_t maxBytes)
-    : schema_(std::move(schema)), plan_(plan), maxBytes_(maxBytes) {}
+JsonAnswer::JsonAnswer(std::shared_ptr<const Schema> schema, const AnswerPlan& plan, Format format,
+                       std::size_t maxBytes)
+    : schema_(std::move(schema)),
+      form_(plan.form),
+      rows_(plan.rows),
+      outputs_(outputsOf(plan, *schema_)),
+      format_(format),
+      maxBytes_(maxBytes) {
+  if (form_ == kArray) {
+    outputs_.resize(1);
+  }
+}
 
 Result<EncodedText> JsonAnswer::write(const Outputs& outputs) const {
   if (outputs.empty()) {
@@ -36,70 +47,100 @@ Result<EncodedText> JsonAnswer::write(const Outputs& outputs) const {
   }
   std::string out;
   out.reserve(bytes + kFrameBytes);
-  if (plan_.form == kArray) {
-    appendNested(out, outputs[0]);
-  } else {
-    if (auto fits = checkInstances(outputs); !fits.ok()) {
+  const bool byRow = format_ == Format::kLines || form_ == kInstances || form_ == kLines;
+  if (byRow) {
+    if (auto fits = checkRows(outputs); !fits.ok()) {
       return std::move(fits).error();
     }
+  }
+  if (format_ == Format::kLines) {
+    appendLines(out, outputs);
+  } else if (byRow) {
     appendPredictions(out, outputs);
+  } else if (outputs_.size() == 1) {
+    appendNested(out, outputs[outputs_[0]]);
+  } else {
+    appendNamed(out, outputs);
   }
   return EncodedText{.text = std::move(out)};
 }
 
 // Writing more would take a lane for long, or end in a string longer than JavaScript has.
 Result<void> JsonAnswer::checkSize(const Outputs& outputs, std::size_t& bytes) const {
-  const std::size_t shown = plan_.form == kArray ? 1 : outputs.size();
-  for (std::size_t i = 0; i < shown; ++i) {
-    bytes += textBytes(outputs[i]);
+  for (const std::size_t at : outputs_) {
+    bytes += textBytes(outputs[at]);
   }
   if (bytes <= maxBytes_) {
     return {};
   }
-  return badInput(
-      "body",
-      "rows whose answer has at most " + std::to_string(maxBytes_) + " bytes (maxResponseBytes)",
-      "rows whose answer has about " + std::to_string(bytes));
+  return answerTooLarge(maxBytes_, bytes);
 }
 
-Result<void> JsonAnswer::checkInstances(const Outputs& outputs) const {
-  for (const Tensor& output : outputs) {
-    if (output.shape.empty()) {  // whatever the signature says, engines return what they like
-      return badInput("instances", "a model whose outputs have an entry for each row",
+// Whether every output has an entry for each row of the request, where that has rows.
+Result<void> JsonAnswer::checkRows(const Outputs& outputs) const {
+  const bool counted = form_ == kInstances || form_ == kLines;
+  const char* const where = counted ? "instances" : "outputs";
+  const Tensor& first = outputs[outputs_[0]];
+  for (const std::size_t at : outputs_) {
+    if (outputs[at].shape.empty()) {  // whatever the signature says, engines return what they like
+      return badInput(where, "a model whose outputs have an entry for each row",
                       "an output without an axis");
     }
-    if (output.shape[0] != outputs[0].shape[0]) {
-      return badInput("instances", "a model whose outputs have the same number of rows",
+    if (outputs[at].shape[0] != first.shape[0]) {
+      return badInput(where, "a model whose outputs have the same number of rows",
                       quote(schema_->name));
     }
   }
-  const std::int64_t rows = outputs[0].shape[0];
-  if (rows != plan_.rows) {
-    return badInput(
-        "instances", "a model whose outputs have a row for each",
-        std::to_string(rows) + " rows for " + std::to_string(plan_.rows) + " instances");
+  const std::int64_t rows = first.shape[0];
+  if (counted && rows != rows_) {
+    return badInput(where, "a model whose outputs have a row for each",
+                    std::to_string(rows) + " rows for " + std::to_string(rows_) + " instances");
   }
   return {};
 }
 
-// A row is the value of the only output, else an object of all.
+// The value of the only output, else an object of all.
+void JsonAnswer::appendPrediction(std::string& out, const Outputs& outputs,
+                                  std::int64_t row) const {
+  if (outputs_.size() == 1) {
+    appendRow(out, outputs[outputs_[0]], row);
+    return;
+  }
+  bool first = true;
+  for (const std::size_t at : outputs_) {
+    out += std::exchange(first, false) ? '{' : ',';
+    appendQuoted(out, schema_->outputs[at].name);
+    out += ':';
+    appendRow(out, outputs[at], row);
+  }
+  out += '}';
+}
+
 void JsonAnswer::appendPredictions(std::string& out, const Outputs& outputs) const {
   out += R"({"predictions":[)";
-  for (std::int64_t row = 0; row < plan_.rows; ++row) {
+  for (std::int64_t row = 0; row < rows_; ++row) {
     out += row == 0 ? "" : ",";
-    if (outputs.size() == 1) {
-      appendRow(out, outputs[0], row);
-      continue;
-    }
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      out += i == 0 ? '{' : ',';
-      appendQuoted(out, schema_->outputs[i].name);
-      out += ':';
-      appendRow(out, outputs[i], row);
-    }
-    out += '}';
+    appendPrediction(out, outputs, row);
   }
   out += "]}";
+}
+
+void JsonAnswer::appendLines(std::string& out, const Outputs& outputs) const {
+  for (std::int64_t row = 0; row < outputs[outputs_[0]].shape[0]; ++row) {
+    appendPrediction(out, outputs, row);
+    out += '\n';
+  }
+}
+
+void JsonAnswer::appendNamed(std::string& out, const Outputs& outputs) const {
+  bool first = true;
+  for (const std::size_t at : outputs_) {
+    out += std::exchange(first, false) ? '{' : ',';
+    appendQuoted(out, schema_->outputs[at].name);
+    out += ':';
+    appendNested(out, outputs[at]);
+  }
+  out += '}';
 }
 
 }  // namespace infer::codec

@@ -14,10 +14,9 @@
 #include <vector>
 
 #include "native/base/error.h"
-#include "native/base/request.h"
 #include "native/base/tensor.h"
+#include "native/codec/answer.h"
 #include "native/codec/cursor.h"
-#include "native/codec/json_answer.h"
 #include "native/codec/nested.h"
 #include "native/codec/rows_form.h"
 #include "native/codec/schema.h"
@@ -56,19 +55,14 @@ class Reader {
     if (auto fits = checkRows(*schema_, inputs.value()); !fits.ok()) {
       return std::move(fits).error();
     }
-    return JsonRequest{std::move(inputs).value(), makeAnswer()};
+    return JsonRequest{
+        std::move(inputs).value(),
+        makeAnswer(schema_, std::move(plan_), options_.answer, options_.maxResponseBytes)};
   }
 
  private:
   bool takes(Form form) const { return (options_.forms & static_cast<unsigned>(form)) != 0; }
   Cursor cursorAt(std::size_t at) const { return Cursor(body_, at); }
-
-  std::unique_ptr<EncodedAnswer> makeAnswer() {
-    if (hasInputs_) {
-      return std::make_unique<V2Answer>(schema_, std::move(v2Plan_), options_.maxResponseBytes);
-    }
-    return std::make_unique<JsonAnswer>(schema_, plan_, options_.maxResponseBytes);
-  }
 
   // Steps over the whole body; false when it is not JSON.
   bool walk() {
@@ -118,6 +112,7 @@ class Reader {
 
   Result<std::vector<Tensor>> readForm() {
     if (hasInputs_) {
+      plan_.form = kV2;
       return readV2();
     }
     if (instances_ != kNowhere) {
@@ -152,7 +147,7 @@ class Reader {
       if (id.peek() != Kind::kString || !id.readString(text, scratch)) {
         return badInput("id", "a string", describe(id));
       }
-      v2Plan_.id = text;
+      plan_.v2.id = text;
     }
     if (parameters_ != kNowhere) {
       if (auto refused = refuseParameters(cursorAt(parameters_), "", {"binary_data_output"})) {
@@ -164,7 +159,7 @@ class Reader {
       if (!outputs.ok()) {
         return std::move(outputs).error();
       }
-      v2Plan_.outputs = std::move(outputs).value();
+      plan_.v2.outputs = std::move(outputs).value();
     }
     return readV2Inputs(v2Entries_);
   }
@@ -226,7 +221,6 @@ class Reader {
   std::optional<Tensor> tensor_;  // of the body or of `instances`, read on the way
   // Found by readForm().
   AnswerPlan plan_;
-  V2Plan v2Plan_;
 };
 
 }  // namespace

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -13,21 +12,15 @@
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/base/tensor.h"
+#include "native/codec/answer.h"
 #include "native/codec/schema.h"
 
 namespace infer::codec {
 
-// The forms of a body, as bits.
-enum Form : std::uint8_t {
-  kV2 = 1,         // {"inputs": [{"name", "datatype", "shape", "data"}]}
-  kInstances = 2,  // {"instances": [row, ...]}, a row as a value or as an object by input name
-  kArray = 4,      // the only input as a nested array
-};
-inline constexpr unsigned kAllForms = 7;
-
 struct JsonOptions {
   unsigned forms = kAllForms;        // that are taken
   std::size_t maxResponseBytes = 0;  // of the answer, about
+  Format answer = Format::kJson;
 };
 
 struct JsonRequest {

@@ -29,7 +29,12 @@ bool isNested(Cursor cursor, const Shape& shape) {
 
 std::string Place::path(std::span<const std::size_t> indices) const {
   std::string text = prefix;
-  if (!member.empty()) {
+  if (!row.empty()) {
+    indices = indices.subspan(std::min<std::size_t>(indices.size(), 1));
+    text = row;
+    text += member.empty() && indices.empty() ? "" : ": ";
+    text += member;
+  } else if (!member.empty()) {
     text = indexed(text, indices.empty() ? 0 : indices.front());
     text.append(".").append(member);
     indices = indices.subspan(std::min<std::size_t>(indices.size(), 1));
@@ -90,6 +95,30 @@ bool NestedReader::read(Cursor& cursor, std::size_t axis) {
     size = static_cast<std::int64_t>(count);
   }
   return static_cast<std::size_t>(size) == count || fail(start, axis);
+}
+
+bool NestedReader::readSparse(Cursor cursor, std::size_t size, std::span<const SparseCell> cells) {
+  constexpr std::size_t kAxis = 1;
+  std::int64_t& expected = sizes_[kAxis];
+  if (expected == kFreeAxis) {
+    expected = static_cast<std::int64_t>(size);
+  }
+  if (static_cast<std::size_t>(expected) != size) {
+    return fail(cursor.at(), kAxis);
+  }
+  column_.reserve(size);
+  std::size_t next = 0;
+  for (const auto& [key, at] : cells) {
+    column_.addZeros(key - next);
+    cursor.seek(at);
+    if (!column_.readOne(cursor)) {
+      within(key);
+      return fail(at, sizes_.size());
+    }
+    next = key + 1;
+  }
+  column_.addZeros(size - next);
+  return true;
 }
 
 std::optional<Error> NestedReader::learnSizes(Cursor cursor, std::size_t axis, const Place& place) {

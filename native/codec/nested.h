@@ -17,12 +17,20 @@
 
 namespace infer::codec {
 
-// How messages call the element that indices lead to: `prefix[0][1]`, or `prefix[0].member[1]`.
+// How messages call the element that indices lead to: `prefix[0][1]`, or `prefix[0].member[1]`; in
+// a row with a name of its own `row: member[1]`.
 struct Place {
   std::string prefix;
   std::string_view member = {};  // of the rows that the first axis counts
+  std::string row = {};          // in place of `prefix` and the first index
 
   std::string path(std::span<const std::size_t> indices) const;
+};
+
+// An element of a sparse row: its place there, and where its value begins.
+struct SparseCell {
+  std::size_t key;
+  std::size_t at;
 };
 
 // Reads arrays nested as deep as a tensor has axes. Of axes whose size is not known the first array
@@ -37,6 +45,10 @@ class NestedReader {
   // Takes the sizes of unknown axes from the first arrays of that value, in a text that has been
   // walked before, so that failure() can name all of them. Fails where the signature fixes another.
   std::optional<Error> learnSizes(Cursor cursor, std::size_t axis, const Place& place);
+
+  // Appends a row of `size` elements: `cells`, by ascending key, and zeros. For a tensor of two
+  // axes, otherwise as read().
+  bool readSparse(Cursor cursor, std::size_t size, std::span<const SparseCell> cells);
 
   // What was wrong when read() returned false, in such a text.
   Error failure(Cursor cursor, const Place& place) const;

@@ -23,26 +23,26 @@ bool isJsonText(std::string_view body) {
   return !body.empty() && isUtf8(body);
 }
 
-Error mistakeIn(std::string_view body, Numbers numbers) {
-  if (body.empty()) {
-    return badInput("body", "JSON", "no bytes");
+Error mistakeIn(std::string_view text, Numbers numbers, std::string_view where) {
+  if (text.empty()) {
+    return badInput(where, "JSON", "no bytes");
   }
-  if (!isUtf8(body)) {
-    return badInput("body", "JSON in UTF-8", "bytes that are not UTF-8");
+  if (!isUtf8(text)) {
+    return badInput(where, "JSON in UTF-8", "bytes that are not UTF-8");
   }
-  Cursor cursor(body, 0, numbers);
+  Cursor cursor(text, 0, numbers);
   std::size_t at = 0;
   if (!cursor.skip(0)) {
     at = cursor.mistake();
     if (cursor.isTooDeep()) {
-      return badInput("body", "at most " + std::to_string(kMaxDepth) + " levels of nesting",
+      return badInput(where, "at most " + std::to_string(kMaxDepth) + " levels of nesting",
                       "more at byte " + std::to_string(at));
     }
   } else {
     cursor.skipSpace();
     at = cursor.at();
   }
-  std::string_view rest = body.substr(at);
+  std::string_view rest = text.substr(at);
   std::size_t shown = 0;
   while (shown < std::min(kShown, rest.size())) {
     shown += std::max<std::size_t>(sequenceLength(rest.substr(shown)), 1);
@@ -55,7 +55,7 @@ Error mistakeIn(std::string_view body, Numbers numbers) {
       got += " (JSON has no NaN and no Infinity)";
     }
   }
-  return badInput("body", "JSON", got);
+  return badInput(where, "JSON", got);
 }
 
 }  // namespace infer::codec

@@ -13,7 +13,9 @@ namespace infer::codec {
 // Something, and UTF-8: what a Cursor walks over.
 bool isJsonText(std::string_view body);
 
-// Of a body that is none, or in which a walk did not come to the end.
-Error mistakeIn(std::string_view body, Numbers numbers = Numbers::kFinite);
+// Of a text that is none, or in which a walk did not come to the end. `where`: what messages call
+// it.
+Error mistakeIn(std::string_view text, Numbers numbers = Numbers::kFinite,
+                std::string_view where = "body");
 
 }  // namespace infer::codec

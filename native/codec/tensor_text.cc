@@ -4,10 +4,12 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "native/base/tensor.h"
 #include "native/codec/number.h"
@@ -56,18 +58,54 @@ void appendStrings(std::string& out, const Tensor& tensor, Range range) {
   }
 }
 
+bool needsQuotes(std::string_view text) {
+  return text.empty() || text.front() == ' ' || text.back() == ' ' ||
+         text.find_first_of(",\"\r\n") != std::string_view::npos;
+}
+
+// Source: RFC 4180. An empty cell is in quotes, so that it is not taken for a blank line.
+void appendCells(std::string& out, const Tensor& tensor, Range range) {
+  for (std::size_t at = range.start; at < range.start + range.size; ++at) {
+    const std::string& raw = tensor.strings[at];
+    const std::string text = isUtf8(raw) ? raw : toUtf8(raw);
+    out += at == range.start ? "" : ",";
+    if (!needsQuotes(text)) {
+      out += text;
+      continue;
+    }
+    out += '"';
+    for (const char c : text) {
+      out.append(c == '"' ? 2 : 1, c);
+    }
+    out += '"';
+  }
+}
+
+enum class Style : std::uint8_t { kJson, kCsv };
+
+template <Style kStyle, typename T>
+void appendReal(std::string& out, T value) {
+  if (kStyle == Style::kCsv && !std::isfinite(value)) {
+    out += std::isnan(value) ? "nan" : value < 0 ? "-inf" : "inf";
+  } else {
+    appendNumber(out, value);
+  }
+}
+
 // The elements with commas between them.
+template <Style kStyle>
 void appendElements(std::string& out, const Tensor& tensor, Range range) {
-  const auto number = [](std::string& to, auto value) { appendNumber(to, value); };
+  const auto number = [](std::string& to, auto value) { appendReal<kStyle>(to, value); };
   const auto integer = [](std::string& to, auto value) { appendInteger(to, value); };
   const auto half = [](std::string& to, std::uint16_t bits) {
-    appendNumber(to, fromSmallFloat(kHalf, bits));
+    appendReal<kStyle>(to, fromSmallFloat(kHalf, bits));
   };
   const auto brain = [](std::string& to, std::uint16_t bits) {
-    appendNumber(to, fromSmallFloat(kBrain, bits));
+    appendReal<kStyle>(to, fromSmallFloat(kBrain, bits));
   };
   const auto truth = [](std::string& to, std::uint8_t value) {
-    to += value == 0 ? "false" : "true";
+    constexpr bool kPython = kStyle == Style::kCsv;
+    to += value == 0 ? (kPython ? "False" : "false") : (kPython ? "True" : "true");
   };
   switch (tensor.type) {
     case ElementType::kFloat32:
@@ -97,19 +135,26 @@ void appendElements(std::string& out, const Tensor& tensor, Range range) {
     case ElementType::kBool:
       return appendEach<std::uint8_t>(out, tensor, range, truth);
     case ElementType::kString:
-      return appendStrings(out, tensor, range);
+      return kStyle == Style::kCsv ? appendCells(out, tensor, range)
+                                   : appendStrings(out, tensor, range);
   }
+}
+
+// Entry `row` of axis 0.
+Range rangeOf(const Tensor& tensor, std::int64_t row) {
+  const std::size_t size = countOf(tensor) / static_cast<std::size_t>(tensor.shape[0]);
+  return {.start = static_cast<std::size_t>(row) * size, .size = size};
 }
 
 // The part of the tensor behind the axes before `axis`.
 void appendAxis(std::string& out, const Tensor& tensor, std::size_t axis, Range range) {
   if (axis == tensor.shape.size()) {
-    appendElements(out, tensor, range);
+    appendElements<Style::kJson>(out, tensor, range);
     return;
   }
   out += '[';
   if (axis + 1 == tensor.shape.size()) {
-    appendElements(out, tensor, range);
+    appendElements<Style::kJson>(out, tensor, range);
   } else {
     const auto length = static_cast<std::size_t>(tensor.shape[axis]);
     for (std::size_t at = 0; at < length; ++at) {
@@ -149,7 +194,7 @@ std::size_t textBytes(const Tensor& tensor) {
 
 void appendFlat(std::string& out, const Tensor& tensor) {
   out += '[';
-  appendElements(out, tensor, {.start = 0, .size = countOf(tensor)});
+  appendElements<Style::kJson>(out, tensor, {.start = 0, .size = countOf(tensor)});
   out += ']';
 }
 
@@ -158,8 +203,11 @@ void appendNested(std::string& out, const Tensor& tensor) {
 }
 
 void appendRow(std::string& out, const Tensor& tensor, std::int64_t row) {
-  const std::size_t size = countOf(tensor) / static_cast<std::size_t>(tensor.shape[0]);
-  appendAxis(out, tensor, 1, {.start = static_cast<std::size_t>(row) * size, .size = size});
+  appendAxis(out, tensor, 1, rangeOf(tensor, row));
+}
+
+void appendCsvRow(std::string& out, const Tensor& tensor, std::int64_t row) {
+  appendElements<Style::kCsv>(out, tensor, rangeOf(tensor, row));
 }
 
 }  // namespace infer::codec

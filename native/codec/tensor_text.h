@@ -18,6 +18,10 @@ std::size_t textBytes(const Tensor& tensor);
 void appendFlat(std::string& out, const Tensor& tensor);
 // Arrays nested like the shape; a scalar is its bare element.
 void appendNested(std::string& out, const Tensor& tensor);
+// The cells of entry `row` of axis 0, in row-major order, as CSV without a line break: NaN as
+// `nan`, infinities as `inf`, truth values as Python has them, strings in quotes where they need
+// them.
+void appendCsvRow(std::string& out, const Tensor& tensor, std::int64_t row);
 // Entry `row` of axis 0, nested like the rest of the shape.
 void appendRow(std::string& out, const Tensor& tensor, std::int64_t row);
 

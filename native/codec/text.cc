@@ -160,6 +160,13 @@ std::string indexed(std::string_view path, std::size_t index) {
   return text.append("[").append(std::to_string(index)).append("]");
 }
 
+Error answerTooLarge(std::size_t maxBytes, std::size_t bytes) {
+  return badInput(
+      "body",
+      "rows whose answer has at most " + std::to_string(maxBytes) + " bytes (maxResponseBytes)",
+      "rows whose answer has about " + std::to_string(bytes));
+}
+
 Error badInput(std::string_view where, std::string_view expected, std::string_view got) {
   std::string message(where);
   message.append(": expected ").append(expected).append(", got ").append(got);

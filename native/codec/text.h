@@ -45,6 +45,9 @@ std::size_t countElements(Cursor cursor);
 // `path[index]`
 std::string indexed(std::string_view path, std::size_t index);
 
+// For outputs that would be an answer of about `bytes` bytes.
+Error answerTooLarge(std::size_t maxBytes, std::size_t bytes);
+
 // `where`: a JSON path; `expected`: what would have been right; `got`: what came.
 Error badInput(std::string_view where, std::string_view expected, std::string_view got);
 

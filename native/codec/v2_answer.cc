@@ -98,13 +98,10 @@ Result<void> V2Answer::check(const std::vector<const Tensor*>& shown) const {
                       "bytes that are not UTF-8");
     }
   }
-  if (bytes <= maxBytes_) {
-    return {};
+  if (bytes > maxBytes_) {
+    return answerTooLarge(maxBytes_, bytes);
   }
-  return badInput(
-      "body",
-      "rows whose answer has at most " + std::to_string(maxBytes_) + " bytes (maxResponseBytes)",
-      "rows whose answer has about " + std::to_string(bytes));
+  return {};
 }
 
 // The JSON, in a string with room for what follows.

@@ -14,6 +14,8 @@
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/base/tensor.h"
+#include "native/codec/answer.h"
+#include "native/codec/body.h"
 #include "native/codec/json_request.h"
 #include "native/codec/schema.h"
 
@@ -44,14 +46,15 @@ inline SchemaPtr twoInputs() {
       {spec("sum", ElementType::kFloat32, {-1}), spec("twice", ElementType::kFloat32, {-1, 2})});
 }
 
-inline infer::Result<infer::codec::JsonRequest> readBody(std::string_view body,
-                                                         const SchemaPtr& schema,
-                                                         unsigned forms = infer::codec::kAllForms) {
+inline infer::Result<infer::codec::JsonRequest> readBody(
+    std::string_view body, const SchemaPtr& schema, unsigned forms = infer::codec::kAllForms,
+    infer::codec::Format answer = infer::codec::Format::kJson) {
   // A copy of exactly that size, so that a sanitizer sees what is read behind its end.
   const std::vector<char> bytes(body.begin(), body.end());
-  return infer::codec::readJson(
-      {bytes.data(), bytes.size()}, schema,
-      {.forms = forms, .maxResponseBytes = std::numeric_limits<std::size_t>::max()});
+  return infer::codec::readBody({bytes.data(), bytes.size()}, schema,
+                                {.forms = forms,
+                                 .maxResponseBytes = std::numeric_limits<std::size_t>::max(),
+                                 .answer = answer});
 }
 
 // Why the body is refused; empty when it is not.
@@ -62,8 +65,10 @@ inline std::string refusalOf(std::string_view body, const SchemaPtr& schema,
 }
 
 // What comes back when a model with one input gives it back unchanged.
-inline std::string echoOf(std::string_view body, const SchemaPtr& schema) {
-  auto read = readBody(body, schema);
+inline std::string echoOf(std::string_view body, const SchemaPtr& schema,
+                          unsigned forms = infer::codec::kAllForms,
+                          infer::codec::Format answer = infer::codec::Format::kJson) {
+  auto read = readBody(body, schema, forms, answer);
   if (!read.ok()) {
     return read.error().message;
   }
