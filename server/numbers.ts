@@ -60,11 +60,44 @@ function decodeSmallFloat({ exponentBits, fractionBits }: SmallFloat, bits: numb
   return sign * units * 2 ** (Math.max(field, 1) - bias - fractionBits);
 }
 
+/** The 16 bits of the nearest value, ties to even; those of infinity for what is too large. */
+export function smallFloatBits(type: 'float16' | 'bfloat16', value: number): number {
+  const { exponentBits, fractionBits } = type === 'float16' ? float16 : bfloat16;
+  const infinity = ((1 << exponentBits) - 1) << fractionBits;
+  if (Number.isNaN(value)) return infinity | (1 << (fractionBits - 1));
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+  const size = Math.abs(value);
+  if (size === Number.POSITIVE_INFINITY) return sign | infinity;
+  const bias = (1 << (exponentBits - 1)) - 1;
+  const exponent = Math.max(exponentOf(size), 1 - bias);
+  if (exponent > bias) return sign | infinity;
+  const units = roundToEven(size / 2 ** (exponent - fractionBits)); // exact, as only a power of two divides
+  // Units of 2^fractionBits and more carry into the exponent field by themselves.
+  return sign | (((exponent + bias - 1) << fractionBits) + units);
+}
+
+/** Of a float64: the exponent of its highest bit. */
+function exponentOf(size: number): number {
+  doubles[0] = size;
+  return Number((bits64[0] ?? 0n) >> 52n) - 1023;
+}
+const doubles = new Float64Array(1);
+const bits64 = new BigUint64Array(doubles.buffer);
+
+function roundToEven(value: number): number {
+  const below = Math.floor(value);
+  const rest = value - below;
+  if (rest !== 0.5) return Math.round(value);
+  return below % 2 === 0 ? below : below + 1;
+}
+
 /** A tensor of numbers as float64; 64-bit integers lose digits beyond 2^53, strings are NaN unless they are numbers. */
 export function numbersOf({ type, data }: Tensor): Float64Array {
   const layout = type === 'float16' ? float16 : type === 'bfloat16' ? bfloat16 : undefined;
-  return Float64Array.from({ length: data.length }, (_, index) => {
+  const numbers = new Float64Array(data.length);
+  for (let index = 0; index < data.length; index++) {
     const value = Number(data[index]);
-    return layout === undefined ? value : decodeSmallFloat(layout, value);
-  });
+    numbers[index] = layout === undefined ? value : decodeSmallFloat(layout, value);
+  }
+  return numbers;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Content type -> decoder: what a body holds, as the bytes of a JSON text or as tensors.
+// Content type -> decoder: what a body holds, as bytes of text that the library reads or as tensors.
 import { availableParallelism } from 'node:os';
-import type { ModelInfo, TensorSpec } from '../../lib/index.js';
+import type { BodyFormat, ModelInfo, TensorInput, TensorSpec } from '../../lib/index.js';
 import { badInput, quote, quoteAll } from './describe.js';
 import {
   concern,
@@ -14,9 +14,10 @@ import {
   pickField,
   readForm,
 } from './fields.js';
+import { readNpyBody, readNpzBody, readTextBody, takesText } from './files.js';
 import { createImageDecoder, type DecodeImage, type ImageTensor, looksLikeImage } from './image.js';
 import { joinJson } from './json_fields.js';
-import { createTurns, type TakeTurn, type TurnStats } from './turns.js';
+import { type Claim, createTurns, type TakeTurn, type TurnStats } from './turns.js';
 
 export interface EncodedBody {
   readonly body: Buffer;
@@ -28,19 +29,22 @@ export interface EncodedBody {
 }
 
 export type Decoded =
-  | { readonly kind: 'json'; readonly bytes: Buffer }
+  /** What predictBytes() reads by itself. */
+  | { readonly kind: 'bytes'; readonly bytes: Buffer; readonly from: BodyFormat }
   | {
       readonly kind: 'tensors';
-      readonly tensors: Readonly<Record<string, ImageTensor>>;
+      readonly tensors: Readonly<Record<string, TensorInput>>;
       /** The deadline by `limits.timeoutMs`, on the clock of performance.now(); Infinity for none. */
       readonly endsMs: number;
+      /** Whether they were images, whose answer in JSON is a list of classes. */
+      readonly areImages: boolean;
     }
   | { readonly kind: 'unsupported'; readonly message: string };
 
 /**
  * Decodes the body of a prediction for one model.
- * @returns  at once for JSON; `unsupported` when the model takes no body of that type.
- * @throws   INFER_BAD_INPUT when the body is not what its type says; for images INFER_QUEUE_FULL, INFER_DEADLINE and
+ * @returns  at once for JSON, JSON Lines and CSV; `unsupported` when the model takes no body of that type.
+ * @throws   INFER_BAD_INPUT when the body is not what its type says; for images and NPZ INFER_QUEUE_FULL, INFER_DEADLINE and
  *           INFER_CANCELLED as well.
  */
 export type Decode = (
@@ -69,22 +73,42 @@ interface Job {
   readonly given: Given;
   readonly decodeImage: DecodeImage;
   readonly takeTurn: TakeTurn;
+  /** What an archive of arrays may unpack to. */
+  readonly maxRequestBytes: number;
 }
 
 interface Decoder {
+  /** Content types for a message; empty where the model has no use for them. */
+  readonly types: (info: ModelInfo) => string;
   readonly takes: (job: Job) => boolean;
   readonly decode: (job: Job) => Decoded | Promise<Decoded>;
 }
 
 const json: Decoder = {
+  types: () => 'application/json',
   takes: ({ type, bytes, info }) =>
     type === 'application/json' ||
     type.endsWith('+json') ||
     (type === '' && !(imageInputs(info).length > 0 && looksLikeImage(bytes))),
-  decode: ({ bytes }) => ({ kind: 'json', bytes }),
+  decode: ({ bytes }) => ({ kind: 'bytes', bytes, from: 'json' }),
+};
+
+const lineTypes = ['application/jsonlines', 'application/x-jsonlines', 'application/x-ndjson'];
+
+const jsonLines: Decoder = {
+  types: () => lineTypes[0] ?? '',
+  takes: ({ type }) => lineTypes.includes(type),
+  decode: ({ bytes }) => ({ kind: 'bytes', bytes, from: 'jsonlines' }),
+};
+
+const csv: Decoder = {
+  types: ({ signature }) => (signature.inputs.length === 1 ? 'text/csv' : ''),
+  takes: ({ type, info }) => type === 'text/csv' && info.signature.inputs.length === 1,
+  decode: ({ bytes }) => ({ kind: 'bytes', bytes, from: 'csv' }),
 };
 
 const image: Decoder = {
+  types: info => (imageInputs(info).length > 0 ? 'image/*, application/octet-stream' : ''),
   takes: ({ type, info }) =>
     imageInputs(info).length > 0 &&
     (type === '' || type === 'application/octet-stream' || type.startsWith('image/')),
@@ -98,8 +122,38 @@ const image: Decoder = {
   },
 };
 
+const npy: Decoder = {
+  types: ({ signature }) => (signature.inputs.length === 1 ? 'application/x-npy' : ''),
+  takes: ({ type, info }) => type === 'application/x-npy' && info.signature.inputs.length === 1,
+  decode: async ({ bytes, info }) => inputs(await readNpyBody(bytes, info)),
+};
+
+const npz: Decoder = {
+  types: () => 'application/x-npz',
+  takes: ({ type }) => type === 'application/x-npz',
+  decode: async job => {
+    const { bytes, info, maxRequestBytes } = job;
+    const claim = claimOf(job);
+    // In turn, because a few bytes may unpack to a thousand times as many.
+    const tensors = await job.takeTurn(() => readNpzBody(bytes, info, maxRequestBytes), claim);
+    return { kind: 'tensors', tensors, endsMs: claim.endsMs, areImages: false };
+  },
+};
+
+const text: Decoder = {
+  types: info => (takesText(info) ? 'text/plain' : ''),
+  takes: ({ type, info }) => type.startsWith('text/') && takesText(info),
+  decode: ({ bytes, info }) => inputs(readTextBody(bytes, info)),
+};
+
+/** Read by predict(), from whose call on the deadline counts. */
+function inputs(tensors: Readonly<Record<string, TensorInput>>): Decoded {
+  return { kind: 'tensors', tensors, endsMs: Number.POSITIVE_INFINITY, areImages: false };
+}
+
 /** A form, or a body beside a query that has a value for the model. */
 const fields: Decoder = {
+  types: () => 'multipart/form-data, application/x-www-form-urlencoded',
   takes: ({ type, info, given: { query } }) =>
     isForm(type) || (query !== undefined && concern(query, info)),
   decode: async job => {
@@ -125,16 +179,22 @@ function fromFields(all: Fields, job: Job): Decoded | Promise<Decoded> {
     );
   }
   const named = namedInputs(all, job.info);
-  if (named.length > 0 && images.length === 0) return { kind: 'json', bytes: joinJson(all, named) };
+  if (named.length > 0 && images.length === 0) {
+    return { kind: 'bytes', bytes: joinJson(all, named), from: 'json' };
+  }
   const [name, { bytes, contentType: type }] = pickField(all, job.info);
   const inner = { ...job, bytes, type, contentType: type };
-  const decoder = [json, image].find(({ takes }) => takes(inner));
+  const decoder = whole.find(({ takes }) => takes(inner));
   return decoder === undefined ? unsupported(inner, `field ${quote(name)}`) : decoder.decode(inner);
 }
 
-const decoders: readonly Decoder[] = [fields, json, image];
+/** Of a body, or of a field of a form. */
+const whole: readonly Decoder[] = [json, jsonLines, csv, npy, npz, text, image];
+const decoders: readonly Decoder[] = [fields, ...whole];
 
 export interface DecodeLimits {
+  /** Largest body, packed or unpacked. */
+  readonly maxRequestBytes: number;
   /** Largest width times height of an image. */
   readonly maxImagePixels: number;
   /** How many images may wait to be decoded. */
@@ -154,7 +214,7 @@ export interface Decoding {
 }
 
 export function createDecoding(limits: DecodeLimits): Decoding {
-  const { maxImagePixels, maxWaitingImages, httpThreads } = limits;
+  const { maxImagePixels, maxWaitingImages, httpThreads, maxRequestBytes } = limits;
   const atOnce = Math.max(1, Math.floor(poolThreads / httpThreads));
   const decodeImage = createImageDecoder(maxImagePixels);
   const { take: takeTurn, stats } = createTurns({ atOnce, maxWaiting: maxWaitingImages });
@@ -165,7 +225,17 @@ export function createDecoding(limits: DecodeLimits): Decoding {
       return { kind: 'unsupported', message };
     }
     const type = typeOf(contentType, body);
-    const job = { bytes: body, contentType, type, info, encoded, given, decodeImage, takeTurn };
+    const job: Job = {
+      bytes: body,
+      contentType,
+      type,
+      info,
+      encoded,
+      given,
+      decodeImage,
+      takeTurn,
+      maxRequestBytes,
+    };
     const decoder = decoders.find(({ takes }) => takes(job));
     return decoder === undefined ? unsupported(job, 'header content-type') : decoder.decode(job);
   };
@@ -185,8 +255,8 @@ export function typeOf(contentType: string, body: Buffer): string {
 }
 
 function unsupported({ type, info }: Job, where: string): Decoded {
-  const images = imageInputs(info).length > 0 ? ', image/*, application/octet-stream' : '';
-  const expected = `application/json, multipart/form-data, application/x-www-form-urlencoded${images} for model ${quote(info.name)}`;
+  const types = [...whole, fields].map(decoder => decoder.types(info)).filter(own => own !== '');
+  const expected = `${types.join(', ')} for model ${quote(info.name)}`;
   return { kind: 'unsupported', message: `${where}: expected ${expected}, got ${quote(type)}` };
 }
 
@@ -202,16 +272,22 @@ interface ImagePart {
   readonly where: string;
 }
 
+/** How long the caller waits for what takes its turn. */
+function claimOf({ info, encoded }: Job): Claim {
+  const endsMs = performance.now() + (info.limits.timeoutMs ?? Number.POSITIVE_INFINITY);
+  return { signal: encoded.signal, endsMs };
+}
+
 async function imagesToTensors(job: Job, images: readonly ImagePart[]): Promise<Decoded> {
-  const endsMs = performance.now() + (job.info.limits.timeoutMs ?? Number.POSITIVE_INFINITY);
-  const claim = { signal: job.encoded.signal, endsMs };
+  const claim = claimOf(job);
   const entries = images.map(async ({ spec, bytes, where }): Promise<[string, ImageTensor]> => {
     const target = job.info.preprocess?.[spec.name];
     if (target === undefined) throw new Error(`input ${quote(spec.name)}: lost its preprocessing`);
     const decode = () => job.decodeImage(bytes, { spec, image: target.image, where });
     return [spec.name, await job.takeTurn(decode, claim)];
   });
-  return { kind: 'tensors', tensors: Object.fromEntries(await Promise.all(entries)), endsMs };
+  const tensors = Object.fromEntries(await Promise.all(entries));
+  return { kind: 'tensors', tensors, endsMs: claim.endsMs, areImages: true };
 }
 
 /** Of several images each has the name of its input. */

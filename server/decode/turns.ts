@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lets a few images be decoded at a time; a bounded number of others waits, as long as somebody wants them.
+// Lets a few images and archives be decoded at a time; a bounded number of others waits, as long as somebody wants them.
 import { InferenceError } from '../../lib/index.js';
 
 export interface TurnLimits {
@@ -78,15 +78,15 @@ export function createTurns({ atOnce, maxWaiting }: TurnLimits): Turns {
 }
 
 function full(maxWaiting: number): InferenceError {
-  const message = `image: the queue is full, ${maxWaiting} images wait to be decoded (maxWaitingImages)`;
+  const message = `body: the queue is full, ${maxWaiting} images or archives wait to be decoded (maxWaitingImages)`;
   return new InferenceError('INFER_QUEUE_FULL', message);
 }
 
 /** The same when the deadline passes between decoding and running. */
 export function late(): InferenceError {
-  return new InferenceError('INFER_DEADLINE', 'image: not decoded before the deadline');
+  return new InferenceError('INFER_DEADLINE', 'body: not decoded before the deadline');
 }
 
 function cancelled(): InferenceError {
-  return new InferenceError('INFER_CANCELLED', 'image: the client went away before it was decoded');
+  return new InferenceError('INFER_CANCELLED', 'body: the client went away before it was decoded');
 }

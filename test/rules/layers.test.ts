@@ -52,7 +52,10 @@ const arrows: readonly Arrow[] = [
     from: /^server\/protocol\/(\w+)\//,
     to: [modules, 'server/protocol/$1/.*', 'server/(?!protocol/).*', 'lib/index.ts'],
   },
-  { from: /^server\/decode\//, to: [modules, 'server/decode/.*', 'lib/index.ts'] },
+  {
+    from: /^server\/decode\//,
+    to: [modules, 'server/(decode/.*|numbers.ts|packages/crc32.ts)', 'lib/index.ts'],
+  },
   { from: /^server\//, to: [modules, 'server/.*', 'lib/index.ts'] },
 ];
 

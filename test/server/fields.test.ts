@@ -83,7 +83,7 @@ t.test('a form with two files has the images of two inputs', async t => {
   const inputs = ['img1', 'img2'].map(name => ({ ...input, name }));
   const signature = { ...info.signature, inputs };
   const twice = { ...info, signature, preprocess: { img1: image, img2: image } };
-  const limits = { maxImagePixels: 1e6, maxWaitingImages: 9, httpThreads: 1 };
+  const limits = { maxRequestBytes: 1e6, maxImagePixels: 1e6, maxWaitingImages: 9, httpThreads: 1 };
   const { decode } = createDecoding(limits);
   const files = [3, 7].map(digit => readFile(join(digits, 'samples', `${digit}.png`)));
   const [three = Buffer.alloc(0), seven = Buffer.alloc(0)] = await Promise.all(files);

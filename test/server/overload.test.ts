@@ -143,7 +143,7 @@ t.test('more images than can wait are refused at once', async t => {
   t.ok(refused.length >= 6, `${refused.length} of 12`);
   for (const { headers: said, text } of refused) {
     t.equal(said['retry-after'], '1');
-    t.match(JSON.parse(text).message, /queue is full, 1 images wait/);
+    t.match(JSON.parse(text).message, /queue is full, 1 images or archives wait/);
   }
   t.equal(await metric(server, 'inference_images_refused_total'), refused.length);
   t.equal(await metric(server, 'inference_images_waiting'), 0);

@@ -43,7 +43,7 @@ t.test('a line that is full refuses at once and is free again later', async t =>
   t.same(stats(), { waiting: 1, refused: 0 });
   const third = await failure(takeTurn(work('third'), wanted()));
   t.same(stats(), { waiting: 1, refused: 1 });
-  t.match(third, { code: 'INFER_QUEUE_FULL', message: /queue is full, 1 images wait/ });
+  t.match(third, { code: 'INFER_QUEUE_FULL', message: /queue is full, 1 images or archives wait/ });
   end('first');
   await first;
   await new Promise(setImmediate);

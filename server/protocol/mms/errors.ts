@@ -39,6 +39,7 @@ const statusTable: Readonly<Record<number, { readonly type: string; readonly mes
     type: 'MethodNotAllowedException',
     message: 'Requested method is not allowed, please refer to API document.',
   },
+  406: { type: 'NotAcceptableException', message: 'No format of an answer is acceptable.' },
   413: { type: 'RequestTooLargeException', message: 'Request body is too large.' },
   415: { type: 'UnsupportedMediaTypeException', message: 'Content type is not supported.' },
   417: { type: 'ExpectationFailedException', message: 'Expectation is not supported.' },

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A prediction from the body of a request to the reply: decode, run, write.
+// A prediction from the body of a request to the reply: choose the format of the answer, decode, run, write.
+import type { JsonAnswer, JsonTiming, ModelInfo, Tensor } from '../../../lib/index.js';
+import { type AnswerType, acceptOf, chooseAnswer, notAcceptable } from '../../accept.js';
 import { scoresName, topClassesText } from '../../classes.js';
 import type { Config } from '../../config.js';
 import type { Decoded, Given } from '../../decode/index.js';
@@ -8,8 +10,6 @@ import { textReply } from '../../reply.js';
 import type { HttpReply, HttpRequest, ServerContext } from '../../route.js';
 import type { Served } from '../../shelf.js';
 import { errors } from './errors.js';
-
-const json = 'application/json';
 
 export interface Prediction {
   readonly request: HttpRequest;
@@ -42,44 +42,79 @@ function decodeAndRun(
   prediction: Prediction,
 ): HttpReply | Promise<HttpReply> {
   const { request, served, given } = prediction;
-  const decoded = server.decode(request, served.model.info, given);
-  if (decoded instanceof Promise) return decoded.then(value => run(value, prediction));
-  return run(decoded, prediction);
+  const { info } = served.model;
+  const accept = acceptOf(request);
+  const answer = chooseAnswer(accept, info);
+  if (answer === undefined) return errors.fromStatus(406, notAcceptable(accept, info));
+  const decoded = server.decode(request, info, given);
+  if (decoded instanceof Promise) return decoded.then(value => run(value, prediction, answer));
+  return run(decoded, prediction, answer);
 }
 
-function run(decoded: Decoded, prediction: Prediction): HttpReply | Promise<HttpReply> {
+function run(
+  decoded: Decoded,
+  prediction: Prediction,
+  answer: AnswerType,
+): HttpReply | Promise<HttpReply> {
   if (decoded.kind === 'unsupported') return errors.fromStatus(415, decoded.message);
-  if (decoded.kind === 'tensors') return classify(decoded, prediction);
-  return answerInKind(decoded, prediction);
+  if (decoded.kind === 'tensors') return answerTensors(decoded, prediction, answer);
+  return answerBytes(decoded, prediction, answer);
 }
 
 /** Awaits rather than chains: the one hot path of the server. */
-async function answerInKind(
-  { bytes }: Extract<Decoded, { kind: 'json' }>,
+async function answerBytes(
+  { bytes, from }: Extract<Decoded, { kind: 'bytes' }>,
   { request, served, config }: Prediction,
+  { to, contentType }: AnswerType,
 ): Promise<HttpReply> {
   const { signal, asksForTiming } = request;
   const { maxResponseBytes } = config;
   const options = { signal, maxResponseBytes, timing: asksForTiming };
+  const { model } = served;
   // The body keeps its share of maxBufferedBytes until then: nothing else counts a large one before it is read.
-  const { body, timing } = await served.model.predictJson(bytes, options);
-  const reply = textReply(json, body);
+  const { body, timing } =
+    from === 'json' && to === 'json'
+      ? await model.predictJson(bytes, options)
+      : await model.predictBytes(bytes, { ...options, from, to });
+  return replyOf(contentType, body, timing);
+}
+
+function replyOf(contentType: string, body: JsonAnswer['body'], timing?: JsonTiming): HttpReply {
+  const reply = textReply(contentType, body);
   return timing === undefined ? reply : { ...reply, timing };
 }
 
-async function classify(
-  { tensors, endsMs }: Extract<Decoded, { kind: 'tensors' }>,
+async function answerTensors(
+  { tensors, endsMs, areImages }: Extract<Decoded, { kind: 'tensors' }>,
   { request, served, config }: Prediction,
+  { to, contentType }: AnswerType,
 ): Promise<HttpReply> {
   const { model } = served;
-  request.releaseBody(); // it is tensors now
+  const { maxResponseBytes, profile } = config;
   const leftMs = endsMs - performance.now();
   if (leftMs <= 0) throw late();
   const timeout = leftMs < Number.POSITIVE_INFINITY ? { timeoutMs: leftMs } : {};
-  const outputs = await model.predict(tensors, { signal: request.signal, ...timeout });
-  const name = scoresName(model.info);
+  const options = { signal: request.signal, ...timeout };
+  if (areImages && to === 'json') {
+    request.releaseBody(); // it is tensors now
+    const outputs = await model.predict(tensors, options);
+    return textReply(contentType, classesOf(model.info, outputs, profile));
+  }
+  const timed = { timing: request.asksForTiming };
+  const answer = model.predictBytes(tensors, { ...options, ...timed, to, maxResponseBytes });
+  request.releaseBody(); // its elements are copied
+  const { body, timing } = await answer;
+  return replyOf(contentType, body, timing);
+}
+
+function classesOf(
+  info: ModelInfo,
+  outputs: Readonly<Record<string, Tensor>>,
+  profile: Config['profile'],
+): string {
+  const name = scoresName(info);
   const scores = outputs[name];
   if (scores === undefined) throw new Error(`output ${name}: missing in the answer`);
-  const form = config.profile === 'torchserve' ? 'object' : 'list';
-  return textReply(json, topClassesText(scores, model.info.postprocess?.[name], form));
+  const form = profile === 'torchserve' ? 'object' : 'list';
+  return topClassesText(scores, info.postprocess?.[name], form);
 }
