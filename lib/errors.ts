@@ -66,6 +66,11 @@ export const errorTable = [
       "Read the engine's own text in the message; the inputs most often lie outside what the model can take.",
   },
   {
+    code: 'INFER_OUT_OF_MEMORY',
+    meaning: 'There is not enough memory to load the model, or to run this request.',
+    remedy: 'Close or unload a model, send fewer rows at once, or give the process more memory.',
+  },
+  {
     code: 'INFER_INTERNAL',
     meaning:
       'This package broke one of its own rules, or, with a detail, the server found no storage.',
@@ -125,6 +130,14 @@ function isNativeError(value: unknown): value is NativeError {
   return typeof message === 'string' && errorCodes.some(known => known === code);
 }
 
+/** What V8, Node and the system say when they cannot allocate; V8 has no code for it. */
+function isOutOfMemory(reason: unknown): boolean {
+  if (!(reason instanceof Error)) return false;
+  const { code } = reason as NodeJS.ErrnoException;
+  if (code === 'ENOMEM' || code === 'ERR_MEMORY_ALLOCATION_FAILED') return true;
+  return reason instanceof RangeError && /\ballocation failed$/.test(reason.message);
+}
+
 /**
  * Turns whatever was thrown or reported into an InferenceError.
  * @param reason    an InferenceError (returned as it is), a native error, or anything else.
@@ -144,6 +157,9 @@ export function toInferenceError(
     });
   }
   const text = reason instanceof Error ? reason.message : describe(reason);
+  if (isOutOfMemory(reason)) {
+    return new InferenceError('INFER_OUT_OF_MEMORY', `no memory: ${text}`, { cause: reason });
+  }
   return new InferenceError(fallback, `unexpected failure: ${text}`, { cause: reason });
 }
 

@@ -27,8 +27,7 @@ auto atEntry(Napi::Env env, Body&& body) -> decltype(body()) {
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw toJsError(
-        env, {ErrorCode::kInternal, std::string("unexpected native error: ") + error.what(), {}});
+    throw toJsError(env, caught(error, "unexpected native error"));
   } catch (...) {
     throw toJsError(env, {ErrorCode::kInternal, "unexpected native error of unknown type", {}});
   }

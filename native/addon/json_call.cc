@@ -107,8 +107,7 @@ Result<std::unique_ptr<Request>> readJsonRequest(const ServedModel& model,
     request->encoded->times.parse = SteadyClock().now() - call.arrived;
     return request;
   } catch (const std::exception& failure) {  // std::bad_alloc
-    return Error{
-        ErrorCode::kInternal, std::string("the body cannot be read: ") + failure.what(), {}};
+    return caught(failure, "the body cannot be read");
   }
 }
 

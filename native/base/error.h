@@ -6,6 +6,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,14 +31,16 @@ enum class ErrorCode : std::uint8_t {
   kEngineUnavailable,
   kDeviceUnavailable,
   kEngineFailed,
+  kOutOfMemory,
   kInternal,
 };
 
-inline constexpr std::array<std::string_view, 12> kErrorCodeNames = {
+inline constexpr std::array<std::string_view, 13> kErrorCodeNames = {
     "INFER_BAD_INPUT",          "INFER_MODEL_NOT_FOUND", "INFER_MODEL_INVALID",
     "INFER_MODEL_EXISTS",       "INFER_QUEUE_FULL",      "INFER_DEADLINE",
     "INFER_CANCELLED",          "INFER_CLOSED",          "INFER_ENGINE_UNAVAILABLE",
-    "INFER_DEVICE_UNAVAILABLE", "INFER_ENGINE_FAILED",   "INFER_INTERNAL",
+    "INFER_DEVICE_UNAVAILABLE", "INFER_ENGINE_FAILED",   "INFER_OUT_OF_MEMORY",
+    "INFER_INTERNAL",
 };
 inline constexpr std::size_t kErrorCodeCount = kErrorCodeNames.size();
 
@@ -51,6 +55,14 @@ struct Error {
       detail;  // optional machine-readable reason within the code, e.g. "wrong-architecture"
   TimeNs retryAfter = 0;  // when it may go better, from now; 0: nothing is known of that
 };
+
+// What became of an exception that reached our own code: a lack of memory, or a rule of ours that
+// was broken.
+inline Error caught(const std::exception& failure, const std::string& what) {
+  const bool isMemory = dynamic_cast<const std::bad_alloc*>(&failure) != nullptr;
+  const ErrorCode code = isMemory ? ErrorCode::kOutOfMemory : ErrorCode::kInternal;
+  return {code, what + ": " + failure.what(), {}};
+}
 
 // A value or an Error. `Result<void>` is success or an Error. Reading the wrong one is a bug and
 // throws std::bad_variant_access, which only a test may rely on.

@@ -81,7 +81,8 @@ Result<std::shared_ptr<LoadedModel>> loadHere(const LoadSpec& spec, Engine& engi
   if (loaded.ok() && spec.warmup) {
     auto warm = warmUp(*loaded.value(), spec.declared, spec.limits.buckets);
     if (!warm.ok()) {
-      return Error{ErrorCode::kModelInvalid,
+      const bool isMemory = warm.error().code == ErrorCode::kOutOfMemory;
+      return Error{isMemory ? ErrorCode::kOutOfMemory : ErrorCode::kModelInvalid,
                    spec.file.path + ": the warm-up run with zeros failed: " + warm.error().message,
                    "warmup"};
     }

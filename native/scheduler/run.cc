@@ -54,8 +54,7 @@ Result<void> runOnce(Running& running, std::span<const std::unique_ptr<Request>>
     }
     return split(std::move(outputs).value(), requests, shape);
   } catch (const std::exception& failure) {  // std::bad_alloc: a batch is a second copy of its rows
-    return Error{
-        ErrorCode::kInternal, std::string("the batch cannot be run: ") + failure.what(), {}};
+    return caught(failure, "the batch cannot be run");
   }
 }
 
@@ -93,8 +92,7 @@ void encode(Request& request, Metrics& metrics, const Clock& clock) {
       request.result = std::move(written).error();
     }
   } catch (const std::exception& failure) {  // std::bad_alloc: the text is a copy of the outputs
-    request.result = Error{
-        ErrorCode::kInternal, std::string("the answer cannot be written: ") + failure.what(), {}};
+    request.result = caught(failure, "the answer cannot be written");
   }
   encoded.times.queue = request.waited;
   encoded.times.run = request.ran;
@@ -108,8 +106,7 @@ void join(Request& request) {
   try {
     request.result = joinParts(*request.whole);
   } catch (const std::exception& failure) {  // std::bad_alloc: the answer is a second copy
-    request.result = Error{
-        ErrorCode::kInternal, std::string("the parts cannot be joined: ") + failure.what(), {}};
+    request.result = caught(failure, "the parts cannot be joined");
   }
 }
 

@@ -67,7 +67,7 @@ std::size_t loadsAtOnce(const CpuBudget& budget) {
 }
 
 Error cannotLoad(const LoadSpec& spec, const std::exception& failure) {
-  return {ErrorCode::kInternal, spec.file.path + ": cannot be loaded: " + failure.what(), {}};
+  return caught(failure, spec.file.path + ": cannot be loaded");
 }
 
 }  // namespace
@@ -277,8 +277,7 @@ Result<void> Scheduler::scaleNow(const std::shared_ptr<ServedModel>& model,
     move(model, lanes.value());
     return {};
   } catch (const std::exception& failure) {
-    return Error{
-        ErrorCode::kInternal, model->origin.path + ": cannot be scaled: " + failure.what(), {}};
+    return caught(failure, model->origin.path + ": cannot be scaled");
   }
 }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every error code is provoked through the public API.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, symlinkSync } from 'node:fs';
+import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type ErrorCode, errorCodes } from '../../lib/errors.js';
 import { type InferenceError, loadModel, type Model } from '../../lib/index.js';
 import { failure, fixture, root, textOf, until } from '../helpers.js';
+import { zerosModel } from '../onnx_bytes.js';
 
 const four = { x: new Float32Array(4) };
 const endless = { x: new Float32Array(64), iterations: new BigInt64Array([BigInt(2 ** 40)]) };
@@ -86,6 +87,13 @@ const provoke: Readonly<Record<ErrorCode, ((t: Test) => Told | Promise<Told>) | 
     failure(loadModel(fixture('affine.onnx'), { placement: { device: 'cuda:0' } })),
   INFER_ENGINE_FAILED: t =>
     refusal(t, 'gather.onnx', model => model.predict({ index: new BigInt64Array([7n]) })),
+  INFER_OUT_OF_MEMORY: async t => {
+    const path = join(t.testdir(), 'zeros.onnx');
+    writeFileSync(path, zerosModel());
+    const model = await loadModel(path);
+    t.teardown(() => model.close());
+    return failure(model.predict({ count: new BigInt64Array([2n ** 44n]) }));
+  },
   INFER_INTERNAL: t => loadElsewhere({ INFERENCE_NATIVE_PREBUILD: foreignAddon(t) }),
 };
 

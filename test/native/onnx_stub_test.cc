@@ -79,19 +79,24 @@ struct MemoryCase {
 };
 
 constexpr MemoryCase kMemory[] = {
-    {"std::bad_alloc while loading is the engine's failure, not the file's",
+    {"std::bad_alloc is a lack of memory, not the file's fault",
      "Exception during initialization: std::bad_alloc"},
-    {"an allocator's refusal while loading is the engine's failure, not the file's",
+    {"an allocator's refusal is a lack of memory, not the file's fault",
      "Failed to allocate memory for requested buffer of size 8589934592"},
+    {"a file that cannot be mapped is a lack of memory, not the file's fault",
+     "mmap failed: Cannot allocate memory"},
 };
 
 const check::AddEach kOutOfMemory(kMemory, [](const MemoryCase& row) {
   Stubbed stub({.failures = {{7, 6}}, .message = row.message});
   const auto model = stub.load();
-  if (check::failed(model, ErrorCode::kEngineFailed, row.message)) {
-    check::equal(model.error().detail, "OUT_OF_MEMORY", "the detail");
-  }
+  check::failed(model, ErrorCode::kOutOfMemory, row.message);
   expectClean(stub.state, 2);
+  stub.state.play({});
+  const auto next = stub.load();
+  stub.state.play({.failures = {{9, 6}}, .message = row.message});
+  check::failed(next.value()->run(test::twoFloats(1, 2), {}), ErrorCode::kOutOfMemory, row.message);
+  expectClean(stub.state, 3);
 });
 
 const check::Add kRunCodes("each code of a failing run is told", [] {

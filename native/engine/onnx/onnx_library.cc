@@ -62,10 +62,14 @@ LogLevel levelOf(int severity) {
                                        : LogLevel::kError;
 }
 
-// The words of std::bad_alloc and of ONNX Runtime's own allocators, which have no code for it.
+// The words of std::bad_alloc, of ONNX Runtime's own allocators, which have no code for it, and of
+// the system (ENOMEM) where files are mapped.
 bool isOutOfMemory(std::string_view message) {
-  return message.find("bad_alloc") != std::string_view::npos ||
-         message.find("Failed to allocate memory") != std::string_view::npos;
+  constexpr std::array<std::string_view, 3> kWords = {"bad_alloc", "Failed to allocate memory",
+                                                      "Cannot allocate memory"};
+  return std::ranges::any_of(kWords, [message](std::string_view words) {
+    return message.find(words) != std::string_view::npos;
+  });
 }
 
 Error wrongVersion(const std::string& path, const std::string& version) {
@@ -136,9 +140,10 @@ Result<void> Library::check(OrtStatus* status, ErrorCode code, const std::string
   }
   const Owned<OrtStatus> owned(status, Release{&api_});
   const std::string message = api_.getErrorMessage(status);
-  const std::string_view detail =
-      isOutOfMemory(message) ? kOutOfMemory : codeName(api_.getErrorCode(status));
-  return Error{code, what + ": " + message, std::string(detail)};
+  if (isOutOfMemory(message)) {
+    return Error{ErrorCode::kOutOfMemory, what + ": " + message, {}};
+  }
+  return Error{code, what + ": " + message, std::string(codeName(api_.getErrorCode(status)))};
 }
 
 }  // namespace infer::onnx

@@ -15,9 +15,6 @@
 
 namespace infer::onnx {
 
-// The detail of an error that is a lack of memory, whatever the library calls it.
-inline constexpr std::string_view kOutOfMemory = "OUT_OF_MEMORY";
-
 // A LogFunction: passes a line on to Log. thread: any.
 void writeLog(void* param, int severity, const char* category, const char* logid,
               const char* location, const char* message);
@@ -36,8 +33,8 @@ class Library {
   const std::string& version() const { return version_; }
   const std::string& path() const { return path_; }
 
-  // Null on success; else the library's message, with its error code's name as the detail, or
-  // kOutOfMemory.
+  // Null on success; else the library's message, with its error code's name as the detail. A lack
+  // of memory is kOutOfMemory, whatever `code` is.
   Result<void> check(OrtStatus* status, ErrorCode code, const std::string& what) const;
 
   // False where the model declares no number of axes; a library too old to know says true.

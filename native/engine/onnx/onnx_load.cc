@@ -239,11 +239,7 @@ Result<std::shared_ptr<LoadedModel>> OnnxModel::load(const std::shared_ptr<const
       ErrorCode::kModelInvalid,
       file.path + ": not a model ONNX Runtime " + library->version() + " can load");
   if (!done.ok()) {
-    Error error = std::move(done).error();
-    if (error.detail == kOutOfMemory) {
-      error.code = ErrorCode::kEngineFailed;
-    }
-    return error;
+    return std::move(done).error();
   }
   Owned<OrtSession> session(raw, Release{&library->api()});
   auto signature = readSignature(*library, raw);

@@ -18,6 +18,7 @@ export const errorTable: ErrorTable = {
   INFER_CLOSED: { status: 503, type: 'ServiceUnavailableException' },
   INFER_ENGINE_UNAVAILABLE: { status: 503, type: 'ServiceUnavailableException' },
   INFER_DEVICE_UNAVAILABLE: { status: 503, type: 'ServiceUnavailableException' },
+  INFER_OUT_OF_MEMORY: { status: 507, type: 'InternalServerException' },
   INFER_ENGINE_FAILED: { status: 500, type: 'InternalServerException' },
   INFER_INTERNAL: { status: 500, type: 'InternalServerException' },
 };
