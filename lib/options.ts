@@ -101,7 +101,7 @@ const sizes: Schema = {
 export const optionTable: readonly OptionRow[] = [
   {
     key: 'name',
-    schema: named(128),
+    schema: named(512),
     defaultText: 'name of the directory, or of the file without its extension',
     description: 'What the model is called in `info`, logs, metrics and URLs.',
   },

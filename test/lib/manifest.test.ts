@@ -66,7 +66,7 @@ const cases: readonly Bad[] = [
   ),
   bad('__proto__', JSON.parse('{"__proto__": {"name": "a"}}'), 'unknown key "__proto__"'),
   bad('enginePath in a file', { enginePath: '/lib/x.so' }, 'unknown key "enginePath"'),
-  bad('an empty name', { name: '' }, '"name": expected a string of 1 to 128 characters'),
+  bad('an empty name', { name: '' }, '"name": expected a string of 1 to 512 characters'),
   bad('a name with a slash', { name: 'a/b' }, '"name": expected a string'),
   bad('a numeric version', { version: 1 }, '"version": expected a string of 1 to 64 characters'),
   bad(
