@@ -137,7 +137,9 @@ async function openFound(workspace: Workspace, { path, name }: Found): Promise<M
   const none = { path, notes: [], release: async () => {} };
   const isLink = name !== basename(path);
   if (found?.isDirectory()) {
-    return { ...none, ...(await describe(path, labelOf(name), isLink ? name : '')) };
+    const top = await modelIn(path);
+    const usualName = isLink || top !== path ? name : '';
+    return { ...none, path: top, ...(await describe(top, labelOf(name), usualName)) };
   }
   if (found?.isFile() === false) {
     throw invalid(labelOf(name), 'expected a file or a directory, got neither');
@@ -192,6 +194,27 @@ async function topOf(directory: string): Promise<string> {
   const [only, second] = entries.filter(({ name }) => name !== '__MACOSX');
   if (only === undefined || second !== undefined || !only.isDirectory()) return directory;
   return only.name === 'MAR-INF' ? directory : join(directory, only.name);
+}
+
+/**
+ * A directory may hold its model in the one directory in it.
+ * @source SageMaker: artifacts lie at the top or one level below, beside `code`.
+ */
+async function modelIn(directory: string): Promise<string> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  if (entries.some(entry => entry.isFile() && isPart(entry.name))) return directory;
+  const [only, second] = entries.filter(
+    entry => entry.isDirectory() && !entry.name.startsWith('.') && !beside.includes(entry.name),
+  );
+  if (only === undefined || second !== undefined) return directory;
+  return join(directory, only.name);
+}
+
+const beside: readonly string[] = ['code', 'MAR-INF'];
+
+/** Whether a file of this name makes a model of the directory it is in. */
+function isPart(name: string): boolean {
+  return models.test(name) || /\.json$/i.test(name);
 }
 
 type Described = Pick<ModelSource, 'options' | 'classifier' | 'notes'>;

@@ -37,7 +37,9 @@ export async function findLocation(location: string, places: Places): Promise<Fo
     throw missing(`Relative path is not allowed in url: ${shown(location)}`);
   }
   const asked = resolve(modelStore, path);
+  if (!isTrusted) refuseSystem(asked, location);
   const real = await follow(asked, modelStore);
+  if (!isTrusted && real?.isInside) refuseSystem(real.path, location);
   if (isTrusted && real?.isInside === false) {
     throw refused(location, 'expected a path in the model store, got one that leads out of it');
   }
@@ -56,6 +58,12 @@ function toPath(location: string): string {
   } catch (error) {
     throw refused(location, 'expected file:///absolute/path', error);
   }
+}
+
+/** What looks like files there is the system itself, also where the model store is the root of all. */
+function refuseSystem(path: string, location: string): void {
+  if (!/^\/(?:dev|proc|sys)(?:\/|$)/.test(path)) return;
+  throw refused(location, 'expected a path outside of /dev, /proc and /sys');
 }
 
 /** Where links lead; undefined where there is nothing. */

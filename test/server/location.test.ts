@@ -73,7 +73,8 @@ const refused = [
   { location: 'none.mar', says: absent },
   { location: 'link.mar', says: absent },
   { location: outside, says: absent },
-  { location: '/proc/self/environ', says: absent },
+  { location: '/proc/self/environ', says: /outside of \/dev, \/proc and \/sys/ },
+  { location: 'file:///dev/null', says: /outside of \/dev/ },
   { location: String(pathToFileURL(outside)), says: absent },
   { location: 'a\0.mar', says: absent },
   { location: 'file://host/a.mar', says: /expected file:\/\/\/absolute\/path/ },
@@ -88,6 +89,16 @@ for (const { location, says } of refused) {
     if (isMissing) t.equal(message, `${message.replace(/ [^ ]*$/, '')} ${location}`, 'no more');
   });
 }
+
+t.test('where everything is the store, the system is no model either', async t => {
+  symlinkSync('/proc/self', join(store, 'system'));
+  for (const location of ['proc/self', join(store, 'system')]) {
+    const { message } = await failure(
+      findLocation(location, { modelStore: '/', isTrusted: false }),
+    );
+    t.match(message, /outside of \/dev, \/proc and \/sys/, location);
+  }
+});
 
 t.test('the operator is told that a link leads out of the store', async t => {
   const { code, message } = await failure(
