@@ -12,22 +12,33 @@ export interface Shared extends Address {
   readonly listeners: readonly ListenerName[];
 }
 
+interface Wanted {
+  readonly listener: ListenerName;
+  readonly key: 'host' | 'managementHost' | 'metricsHost';
+  readonly port: number;
+}
+
 /**
- * APIs at the same address share one listener; two free ports (0) are never the same.
+ * APIs at the same address share one listener; two free ports (0) are the same only for SageMaker, which has one port
+ * for all, and wants the metrics there wherever they are beside.
  * @throws  INFER_BAD_INPUT for a host that is none.
  */
 export function addressesOf(config: Config): Shared[] {
-  const wanted = [
-    { listener: 'inference', key: 'host', port: config.port },
+  const isSageMaker = config.sageMaker !== 'off';
+  const { port } = config;
+  const wanted: readonly Wanted[] = [
+    { listener: 'inference', key: 'host', port },
     { listener: 'management', key: 'managementHost', port: config.managementPort },
     { listener: 'metrics', key: 'metricsHost', port: config.metricsPort },
-  ] as const;
+    ...(isSageMaker ? [{ listener: 'metrics', key: 'host', port } as const] : []),
+  ];
   const groups = new Map<string, Shared>();
   for (const { listener, key, port } of wanted) {
     const address = { ...readHost(config[key], key), port };
-    const name = address.scheme === 'unix' || port > 0 ? nameOf(address) : listener;
-    const listeners = [...(groups.get(name)?.listeners ?? []), listener];
-    groups.set(name, { ...address, listeners });
+    const isOwn = port === 0 && address.scheme !== 'unix' && !isSageMaker;
+    const name = isOwn ? listener : nameOf(address);
+    const listeners = new Set([...(groups.get(name)?.listeners ?? []), listener]);
+    groups.set(name, { ...address, listeners: [...listeners] });
   }
   return [...groups.values()];
 }

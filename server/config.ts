@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of settings, and the Config that is made of it.
 
+/** Which contract of SageMaker is kept: none, that of one model, or that of many. */
+export type SageMakerMode = 'off' | 'single' | 'multi';
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** All settings of `serve`, checked and frozen. Units and ranges: the table below. */
@@ -35,10 +38,17 @@ export interface Config {
   readonly maxWaitingImages: number;
   readonly defaultWorkers: number;
   readonly modelControlMode: 'none' | 'explicit';
+  readonly memoryBudgetBytes: number;
+  readonly maxLoadedModels: number;
+  readonly maxLoadedBytes: number;
+  readonly responseTimeoutMs: number;
+  readonly startupTimeoutMs: number;
   readonly unregisterTimeoutMs: number;
+  readonly drainDelayMs: number;
   readonly drainTimeoutMs: number;
   readonly drainGraceMs: number;
   readonly profile: 'mms' | 'mms-0.x' | 'torchserve';
+  readonly sageMaker: SageMakerMode;
   readonly logLevel: LogLevel;
 }
 
@@ -249,10 +259,58 @@ export const settingTable: readonly SettingRow[] = [
       'Whether clients of the inference API may load and unload models by the repository extension of the Open Inference Protocol: `explicit` lets them.',
   },
   {
+    key: 'memoryBudgetBytes',
+    type: 'integer',
+    range: [0, 2 ** 50],
+    default: 0,
+    unit: 'bytes',
+    description:
+      'Memory of the process that models may be loaded within; beyond it the answer is 507. With 0 that of the control group, or of the machine.',
+  },
+  {
+    key: 'maxLoadedModels',
+    type: 'integer',
+    range: [0, 2 ** 20],
+    default: 0,
+    unit: 'models',
+    description:
+      'How many models are loaded at a time; more are registered, and loaded when a request comes. With 0 there is no limit.',
+  },
+  {
+    key: 'maxLoadedBytes',
+    type: 'integer',
+    range: [0, 2 ** 50],
+    default: 0,
+    unit: 'bytes',
+    description: 'The same by the size of their files; with 0 there is no limit.',
+  },
+  {
+    key: 'responseTimeoutMs',
+    ...milliseconds,
+    range: [0, 86_400_000],
+    default: 0,
+    description:
+      'How long a prediction may take, waiting included, by a model that says nothing of it (`limits.timeoutMs`); then the answer is 504. With 0 there is no limit.',
+  },
+  {
+    key: 'startupTimeoutMs',
+    ...milliseconds,
+    default: 0,
+    description:
+      'How long loading the models of the start may take before the server gives up; with 0 any time.',
+  },
+  {
     key: 'unregisterTimeoutMs',
     ...milliseconds,
     default: 120_000,
     description: 'How long accepted requests may still take when their model is unregistered.',
+  },
+  {
+    key: 'drainDelayMs',
+    ...milliseconds,
+    default: 0,
+    description:
+      'How long requests are still taken after SIGTERM or SIGINT while `/ping` says 503, so that a load balancer finds out.',
   },
   {
     key: 'drainTimeoutMs',
@@ -273,6 +331,14 @@ export const settingTable: readonly SettingRow[] = [
     default: 'mms',
     description:
       'The server whose answers clients expect: Multi Model Server 1.x, the same with the answers of 0.x to its own routes, or TorchServe.',
+  },
+  {
+    key: 'sageMaker',
+    type: 'choice',
+    choices: ['off', 'single', 'multi'],
+    default: 'off',
+    description:
+      'The contract of SageMaker that is kept, for one model or for many; found out from its environment unless it is given.',
   },
   {
     key: 'logLevel',

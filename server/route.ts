@@ -6,7 +6,7 @@ import type { Decode } from './decode/index.js';
 import type { TurnStats } from './decode/turns.js';
 import type { Log } from './log.js';
 import type { Registry } from './registry/index.js';
-import type { Shelf } from './shelf.js';
+import type { Served, Shelf } from './shelf.js';
 import type { Throttle } from './throttle.js';
 import type { TlsFiles } from './tls/index.js';
 import type { VariantCounts } from './traffic.js';
@@ -180,13 +180,18 @@ export interface ServerContext {
   readonly failures: Throttle;
   /** What this thread can run. */
   readonly find: Shelf['find'];
+  /** A model that was found evicted, loaded again and held for the caller. */
+  readonly await: (name: string, version?: string) => Promise<Served>;
   readonly trafficOf: Shelf['trafficOf'];
   readonly startupModel: Shelf['startupModel'];
+  readonly targetOf: Shelf['targetOf'];
   /** Requests of this thread by variant. */
   readonly variants: VariantCounts;
   /** On the main thread only, which answers everything that is not about predictions. */
   readonly registry: Registry;
   readonly decode: Decode;
+  /** Whether requests should be sent here: all is loaded, and the server is not asked to end. */
+  readonly isReady: () => boolean;
   readonly isDraining: () => boolean;
   /** Of all HTTP threads, the main one first. Reading them starts a new period for the event-loop delay. */
   readonly threads: () => Promise<readonly ThreadStats[]>;

@@ -18,6 +18,7 @@ import {
 } from './layers.js';
 import { isPropertiesName, readPropertiesFile } from './mms/file.js';
 import { readPatterns } from './packages/url.js';
+import { checkPorts, followingOf, readSageMaker } from './sagemaker/environment.js';
 import { apis, readTokenPaths } from './tokens.js';
 
 const configFlag = 'config';
@@ -38,7 +39,7 @@ export function explainConfig(args: readonly string[], environment: Environment)
     const source = flagOf(row.key);
     if (value !== undefined) layer.set(row.key, { value: check(row, value, source), source });
   }
-  return joinSettings(file, layer, environment);
+  return joinForServe(file, layer, environment);
 }
 
 /** The settings alone. */
@@ -46,8 +47,34 @@ export function readConfig(args: readonly string[], environment: Environment): C
   return explainConfig(args, environment).config;
 }
 
+/** Where SageMaker runs it, its variables stand below ours, and its contract below all that is said. */
+function joinForServe(file: FileSettings, flags: Layer, environment: Environment): ConfigReport {
+  const own = [flags, readVariables(environment), file.layer];
+  const said = (key: keyof Config) => own.map(layer => layer.get(key)).find(given => given);
+  const asked = { mode: said('sageMaker'), models: said('models') };
+  const { mode, given, usual, notes } = readSageMaker(environment, asked);
+  if (mode === 'off') return joinSettings(file, flags, environment);
+  const all = { ...file, layer: new Map([...usual, ...file.layer, ...given]) };
+  const { config } = join(all, flags, environment);
+  const layer = new Map([...followingOf(config), ...all.layer]);
+  const report = joinSettings({ ...file, layer }, flags, environment);
+  checkPorts(report.config, environment);
+  return { ...report, notes: [...report.notes, ...notes] };
+}
+
 /** @param flags  of the command line. @throws  INFER_BAD_INPUT for values that do not go together, and patterns that are none. */
 export function joinSettings(
+  file: FileSettings,
+  flags: Layer,
+  environment: Environment,
+): ConfigReport {
+  const report = join(file, flags, environment);
+  checkTogether(report.config);
+  return report;
+}
+
+/** Without a look at values that may not go together. */
+function join(
   { layer: file, overrides, notes }: FileSettings,
   flags: Layer,
   environment: Environment,
@@ -60,7 +87,6 @@ export function joinSettings(
   const values = found.map(([key, { value }]) => [key, value]);
   const sources = found.map(([key, { source }]) => [key, source]);
   const config: Config = Object.freeze(Object.fromEntries(values)); // each value was checked against its row
-  checkTogether(config);
   return { config, sources: Object.fromEntries(sources), notes };
 }
 
@@ -68,6 +94,10 @@ function checkTogether(config: Config): void {
   readPatterns(config.allowedUrls);
   addressesOf(config);
   checkTokens(config);
+  for (const key of ['maxLoadedModels', 'maxLoadedBytes'] as const) {
+    if (config.sageMaker !== 'multi' || config[key] === 0) continue;
+    throw bad(key, '0, as SageMaker chooses which models are unloaded', config[key]);
+  }
   const { maxBufferedBytes } = threadShareOf(config);
   if (config.maxRequestBytes <= maxBufferedBytes) return;
   const limit = config.httpThreads === 1 ? '' : ' / httpThreads';

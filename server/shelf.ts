@@ -14,21 +14,33 @@ export interface LoadOrder {
   readonly options: LoadOptions;
   /** What has to wait for the names of the tensors. */
   readonly classifier?: Classifier;
+  /** `limits.timeoutMs` where nothing says it; 0 is none. */
+  readonly usualTimeoutMs?: number;
 }
+
+/** Where the requests of a version are led: to a loaded model, to one that has to be loaded again, or nowhere. */
+export type Place = number | 'evicted' | undefined;
 
 /** The versions of one name. */
 export interface DirectoryEntry {
   readonly defaultVersion: string;
-  /** The loaded model of each version; undefined while it has no workers. */
-  readonly versions: ReadonlyMap<string, number | undefined>;
+  /** Of each version; undefined while it has no workers. */
+  readonly versions: ReadonlyMap<string, Place>;
   /** Shares out the requests that name no version. */
   readonly traffic: Traffic | undefined;
   /** Whether the server was started with it. */
   readonly isOfStart: boolean;
+  /** What requests may call it beside its name. */
+  readonly target?: string | undefined;
 }
 
-/** What leads requests to models, by name. It is replaced as a whole, so that no request sees half of a change. */
-export type Directory = ReadonlyMap<string, DirectoryEntry>;
+/** How a loaded model is used. */
+export interface Use {
+  /** Requests that have it now. */
+  readonly holds: number;
+  /** When the last one took it, or it was loaded; since 1970, by a clock that only moves forward. */
+  readonly lastMs: number;
+}
 
 /** A loaded model, for the requests of this thread. */
 export interface Served {
@@ -40,21 +52,31 @@ export interface Served {
 }
 
 /** Why there is nothing to run. */
-export type Missing = 'no-model' | 'no-version' | 'no-worker';
+export type Missing = 'no-model' | 'no-version' | 'no-worker' | 'evicted';
 
 export interface Shelf {
   /** @throws  what loadModel() throws, and INFER_BAD_INPUT for preprocessing that does not fit the model. */
   readonly load: (order: LoadOrder) => Promise<Model>;
-  readonly publish: (directory: Directory) => void;
+  /** What leads requests to a name. It is replaced as a whole, so that no request sees half of a change. */
+  readonly publish: (name: string, entry: DirectoryEntry | undefined) => void;
   /** Whether no request of this thread holds the model within the limit; it must not be in the directory any more. */
   readonly quiet: (id: number, limitMs: number) => Promise<boolean>;
   /** Lets accepted requests finish, then gives up this thread's share. Harmless for one that is not loaded. */
   readonly unload: (id: number) => Promise<void>;
   /** @param version  the default one when left out. */
   readonly find: (name: string, version?: string) => Served | Missing;
+  /**
+   * Waits for a model that was found evicted.
+   * @param demand  has it loaded, on all threads.
+   * @returns       the model, held for the caller, who has to release it.
+   * @throws        what demand() throws, and when the model is gone.
+   */
+  readonly await: (demand: () => Promise<void>, name: string, version?: string) => Promise<Served>;
+  readonly uses: () => ReadonlyMap<number, Use>;
   readonly trafficOf: (name: string) => Traffic | undefined;
   /** The only model that is left of those that the server was started with; undefined when there are others, or none. */
   readonly startupModel: () => string | undefined;
+  readonly targetOf: (name: string) => string | undefined;
   /** Counted by whoever chooses; a variant that goes from the directory takes its count along. */
   readonly variants: VariantCounts;
   /** Gives up all of them. */
@@ -63,17 +85,34 @@ export interface Shelf {
 
 interface Loaded extends Served {
   readonly quiet: (limitMs: number) => Promise<boolean>;
+  readonly use: () => Use;
+}
+
+/** A request that waits for its model. */
+interface Waiting {
+  readonly version: string | undefined;
+  readonly take: (served: Served) => void;
 }
 
 export function createShelf(): Shelf {
   const loaded = new Map<number, Loaded>();
   const variants: VariantCounts = new Map();
-  let directory: Directory = new Map();
+  const directory = new Map<string, DirectoryEntry>();
+  const waiting = new Map<string, Set<Waiting>>();
   let startupModel: string | undefined;
   const unload = async (id: number) => {
     const entry = loaded.get(id);
     loaded.delete(id);
     await entry?.model.close();
+  };
+  const find: Shelf['find'] = (name, version) => {
+    const entry = directory.get(name);
+    if (entry === undefined) return 'no-model';
+    const wanted = version ?? entry.defaultVersion;
+    if (!entry.versions.has(wanted)) return 'no-version';
+    const place = entry.versions.get(wanted);
+    if (place === 'evicted') return place;
+    return (place === undefined ? undefined : loaded.get(place)) ?? 'no-worker';
   };
   return {
     load: async order => {
@@ -81,41 +120,94 @@ export function createShelf(): Shelf {
       loaded.set(order.id, withHolds(model));
       return model;
     },
-    publish: next => {
-      directory = next;
-      startupModel = onlyOfStart(next);
-      forgetGone(variants, directory);
+    publish: (name, entry) => {
+      if (entry === undefined) directory.delete(name);
+      else directory.set(name, entry);
+      startupModel = onlyOfStart(directory);
+      forgetGone(variants, name, entry);
+      const ofName = waiting.get(name) ?? [];
+      // Held before anybody can unload it again.
+      for (const { version, take } of ofName) holdFound(find(name, version), take);
     },
     quiet: async (id, limitMs) => (await loaded.get(id)?.quiet(limitMs)) ?? true,
     unload,
-    find: (name, version) => {
-      const entry = directory.get(name);
-      if (entry === undefined) return 'no-model';
-      const wanted = version ?? entry.defaultVersion;
-      if (!entry.versions.has(wanted)) return 'no-version';
-      return loaded.get(entry.versions.get(wanted) ?? -1) ?? 'no-worker';
+    find,
+    await: (demand, name, version) => {
+      const join = (take: Waiting['take']) => wait(waiting, name, { version, take });
+      return awaitModel({ demand, join, find: () => find(name, version), name, version });
     },
+    uses: () => new Map([...loaded].map(([id, { use }]) => [id, use()])),
     trafficOf: name => directory.get(name)?.traffic,
     startupModel: () => startupModel,
+    targetOf: name => directory.get(name)?.target,
     variants,
     close: async () => {
-      directory = new Map();
+      directory.clear();
       await Promise.all([...loaded.keys()].map(unload));
     },
   };
 }
 
-function onlyOfStart(directory: Directory): string | undefined {
+function onlyOfStart(directory: ReadonlyMap<string, DirectoryEntry>): string | undefined {
   const [only, other] = [...directory].filter(([, { isOfStart }]) => isOfStart);
   return other === undefined ? only?.[0] : undefined;
 }
 
-function forgetGone(counts: VariantCounts, directory: Directory): void {
-  for (const [model, ofModel] of counts) {
-    const kept = directory.get(model)?.traffic?.variants.map(({ name }) => name) ?? [];
-    for (const name of ofModel.keys()) if (!kept.includes(name)) ofModel.delete(name);
-    if (ofModel.size === 0) counts.delete(model);
+/** @returns  ends the wait. */
+function wait(waiting: Map<string, Set<Waiting>>, name: string, own: Waiting): () => void {
+  const ofName = waiting.get(name) ?? new Set();
+  waiting.set(name, ofName.add(own));
+  return () => {
+    ofName.delete(own);
+    if (ofName.size === 0) waiting.delete(name);
+  };
+}
+
+function holdFound(found: Served | Missing, take: (served: Served) => void): void {
+  if (typeof found !== 'object') return;
+  found.hold();
+  take(found);
+}
+
+interface Await {
+  readonly demand: () => Promise<void>;
+  /** Waits for the next time it is loaded, until the function that is returned is called. */
+  readonly join: (take: (served: Served) => void) => () => void;
+  readonly find: () => Served | Missing;
+  readonly name: string;
+  readonly version: string | undefined;
+}
+
+/** It may be unloaded between two turns of the event loop, so it is asked for until it was held. */
+async function awaitModel({ demand, join, find, name, version }: Await): Promise<Served> {
+  let held: Served | undefined;
+  const take = (served: Served) => {
+    if (held === undefined) held = served;
+    else served.release();
+  };
+  for (;;) {
+    const found = find();
+    holdFound(found, take);
+    if (held !== undefined) return held;
+    if (typeof found === 'string' && found !== 'evicted') throw missingError(found, name, version);
+    const leave = join(take);
+    try {
+      await demand();
+    } catch (error) {
+      if (held === undefined) throw error;
+    } finally {
+      leave();
+    }
+    if (held !== undefined) return held;
   }
+}
+
+function forgetGone(counts: VariantCounts, name: string, entry: DirectoryEntry | undefined): void {
+  const ofModel = counts.get(name);
+  if (ofModel === undefined) return;
+  const kept = entry?.traffic?.variants.map(own => own.name) ?? [];
+  for (const variant of ofModel.keys()) if (!kept.includes(variant)) ofModel.delete(variant);
+  if (ofModel.size === 0) counts.delete(name);
 }
 
 async function loadChecked(order: LoadOrder): Promise<Model> {
@@ -129,12 +221,21 @@ async function loadChecked(order: LoadOrder): Promise<Model> {
   return model;
 }
 
-/** The options of a classifier name tensors, which only the loaded model knows; the load with them joins the first. */
-async function loadNamed({ path, options, classifier }: LoadOrder): Promise<Model> {
+/** What has to wait for what the loaded model says; the load with it joins the first. */
+async function loadNamed({
+  path,
+  options,
+  classifier,
+  usualTimeoutMs = 0,
+}: LoadOrder): Promise<Model> {
   const model = await loadModel(path, options);
-  if (classifier === undefined) return model;
+  const { info } = model;
+  const hasTimeout = usualTimeoutMs === 0 || info.limits.timeoutMs !== undefined;
+  if (classifier === undefined && hasTimeout) return model;
+  const images = classifier === undefined ? {} : classifierOptions(classifier, info);
+  const limits = hasTimeout ? {} : { limits: { ...options.limits, timeoutMs: usualTimeoutMs } };
   try {
-    return await loadModel(path, { ...options, ...classifierOptions(classifier, model.info) });
+    return await loadModel(path, { ...options, ...images, ...limits });
   } finally {
     await model.close();
   }
@@ -142,11 +243,14 @@ async function loadNamed({ path, options, classifier }: LoadOrder): Promise<Mode
 
 function withHolds(model: Model): Loaded {
   let holds = 0;
+  let lastMs = performance.now();
   let onQuiet: (() => void)[] = [];
   return {
     model,
+    use: () => ({ holds, lastMs: performance.timeOrigin + lastMs }),
     hold: () => {
       holds++;
+      lastMs = performance.now();
     },
     release: () => {
       holds--;
@@ -174,7 +278,7 @@ export function labelOf(name: string, version?: string): string {
 /** For callers that only know how to fail. */
 export function missingError(why: Missing, name: string, version?: string): InferenceError {
   const label = labelOf(name, version);
-  if (why === 'no-worker') {
+  if (why === 'no-worker' || why === 'evicted') {
     return new InferenceError('INFER_CLOSED', `model ${label}: registered without workers`);
   }
   return new InferenceError('INFER_MODEL_NOT_FOUND', `model ${label}: not registered`);

@@ -5,14 +5,15 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InferenceError } from '../lib/index.js';
 import type { Shelves } from './registry/index.js';
-import { type Directory, type LoadOrder, labelOf, type Shelf } from './shelf.js';
+import { type DirectoryEntry, type LoadOrder, labelOf, type Shelf, type Use } from './shelf.js';
 
 /** That of another thread. */
 export interface OtherShelf {
   readonly load: (order: LoadOrder) => Promise<void>;
-  readonly publish: (directory: Directory) => Promise<void>;
+  readonly publish: (name: string, entry: DirectoryEntry | undefined) => Promise<void>;
   readonly quiet: (id: number, limitMs: number) => Promise<boolean>;
   readonly unload: (id: number) => Promise<void>;
+  readonly uses: () => Promise<ReadonlyMap<number, Use>>;
 }
 
 /** @param others  those of the threads that still answer. */
@@ -42,9 +43,9 @@ export function joinShelves(own: Shelf, others: () => readonly OtherShelf[]): Sh
         throw error;
       }
     },
-    publish: async directory => {
-      own.publish(directory);
-      await Promise.all(all(shelf => shelf.publish(directory)));
+    publish: async (name, entry) => {
+      own.publish(name, entry);
+      await Promise.all(all(shelf => shelf.publish(name, entry)));
     },
     quiet: async (id, limitMs) => {
       const asked = [own.quiet(id, limitMs), ...all(shelf => shelf.quiet(id, limitMs))];
@@ -53,7 +54,19 @@ export function joinShelves(own: Shelf, others: () => readonly OtherShelf[]): Sh
     unload: async id => {
       await Promise.all(unloadAll(id));
     },
+    uses: async () => {
+      return joinUses([own.uses(), ...(await Promise.all(all(shelf => shelf.uses())))]);
+    },
   };
+}
+
+function joinUses(ofThreads: readonly ReadonlyMap<number, Use>[]): ReadonlyMap<number, Use> {
+  const joined = new Map<number, Use>();
+  for (const [id, { holds, lastMs }] of ofThreads.flatMap(uses => [...uses])) {
+    const known = joined.get(id) ?? { holds: 0, lastMs: 0 };
+    joined.set(id, { holds: known.holds + holds, lastMs: Math.max(known.lastMs, lastMs) });
+  }
+  return joined;
 }
 
 /**

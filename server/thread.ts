@@ -17,18 +17,21 @@ import { createThrottle, sameFailureMs } from './throttle.js';
 async function run(port: Port, { thread, config, ended }: ThreadTask): Promise<void> {
   const http = await createHttp({ ...config, errors: defaultErrors });
   const shelf = createShelf();
-  const failures = createThrottle(sameFailureMs);
   const loop = startLoopMonitor();
-  const { variants } = shelf;
   const decoding = createDecoding(config);
-  const stats = () => readThread({ http, loop, decoding, variants });
+  let isReady = false;
+  const stats = () => readThread({ http, loop, decoding, variants: shelf.variants });
   const offers: ThreadOffers = {
     load: async order => {
       await shelf.load(order);
     },
-    publish: shelf.publish,
+    publish: ({ name, entry }) => shelf.publish(name, entry),
     quiet: ({ id, limitMs }) => shelf.quiet(id, limitMs),
     unload: shelf.unload,
+    uses: shelf.uses,
+    setReady: is => {
+      isReady = is;
+    },
     start: async ({ mount, tls }) => {
       const own = protocols.map(protocol => onlyPredictions(protocol, main));
       const options = { protocols: own, context, errors: defaultErrors };
@@ -39,7 +42,7 @@ async function run(port: Port, { thread, config, ended }: ThreadTask): Promise<v
       const { inFlight, connections } = http.stats();
       log.info({ event: 'drain_started', inFlight, connections });
       const cut = await http.drain(graceMs, limitMs);
-      logHeld(log, 'request_failed', failures);
+      logHeld(log, 'request_failed', context.failures);
       return cut;
     },
     close: shelf.close,
@@ -50,13 +53,17 @@ async function run(port: Port, { thread, config, ended }: ThreadTask): Promise<v
   const context: ServerContext = {
     config,
     log,
-    failures,
+    failures: createThrottle(sameFailureMs),
     find: shelf.find,
+    await: (name, version) =>
+      shelf.await(() => main.ask('demand', { name, version }), name, version),
     trafficOf: shelf.trafficOf,
     startupModel: shelf.startupModel,
-    variants,
+    targetOf: shelf.targetOf,
+    variants: shelf.variants,
     registry: absent,
     decode: decoding.decode,
+    isReady: () => isReady && !http.isDraining(),
     isDraining: http.isDraining,
     threads: async () => [stats()], // never asked: the metrics come from the main thread
   };

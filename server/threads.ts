@@ -15,7 +15,7 @@ import type {
   Responder,
   ThreadStats,
 } from './route.js';
-import type { Directory, LoadOrder, Shelf } from './shelf.js';
+import type { DirectoryEntry, LoadOrder, Shelf, Use } from './shelf.js';
 import { joinShelves, type OtherShelf } from './shelves.js';
 import type { TlsFiles } from './tls/index.js';
 
@@ -42,10 +42,13 @@ export type SentRequest = Omit<HttpRequest, 'signal' | 'releaseBody'>;
 export type ThreadOffers = {
   /** Loads what the main thread has loaded, and so shares it. */
   readonly load: (order: LoadOrder) => Promise<void>;
-  readonly publish: (directory: Directory) => void;
+  readonly publish: (what: { name: string; entry: DirectoryEntry | undefined }) => void;
   /** See Shelf. */
   readonly quiet: (what: { id: number; limitMs: number }) => Promise<boolean>;
   readonly unload: (id: number) => Promise<void>;
+  readonly uses: () => ReadonlyMap<number, Use>;
+  /** What it says of the server's health from now on. */
+  readonly setReady: (isReady: boolean) => void;
   /** Resolves when it is ready for connections. */
   readonly start: (start: ThreadStart) => Promise<AppDescriptor>;
   readonly stats: () => ThreadStats;
@@ -60,6 +63,8 @@ export type ThreadOffers = {
 export type MainOffers = {
   /** Answers what is about the whole server: models and metrics, where they share the port of predictions. */
   readonly respond: (request: SentRequest) => HttpReply | Promise<HttpReply>;
+  /** See Registry. */
+  readonly demand: (model: { name: string; version: string | undefined }) => Promise<void>;
   /** Writes a line of the log. */
   readonly log: (line: string) => void;
 };
@@ -71,15 +76,22 @@ export interface LostThread {
   readonly err?: Error;
 }
 
+/** What only the running server can answer. */
+export interface MainAnswers extends Pick<MainOffers, 'demand'> {
+  readonly respond: Responder;
+}
+
 export interface Threads {
   /** Of the main thread and all others. */
   readonly shelves: (own: Shelf) => Shelves;
   /**
-   * @param respond  answers what a thread asks of the main one.
+   * @param answers  what a thread asks of the main one.
    * @returns        what connections are handed to, one for each thread.
    * @throws         an Error that names the thread which cannot start.
    */
-  readonly start: (what: ThreadStart, respond: Responder) => Promise<readonly AppDescriptor[]>;
+  readonly start: (what: ThreadStart, answers: MainAnswers) => Promise<readonly AppDescriptor[]>;
+  /** Resolves when all say so; that they are not ready any more is not waited for, as one may be stuck. */
+  readonly setReady: (isReady: boolean) => Promise<void>;
   readonly stats: () => Promise<readonly ThreadStats[]>;
   /** For each thread what the limit cut off; rejects for one that is gone, or is stuck beyond the limit. */
   readonly drain: (limits: DrainLimits) => readonly Promise<readonly CutRequest[]>[];
@@ -102,14 +114,18 @@ interface Thread {
  * the library reads its settings from the environment of the process, which others cannot change.
  */
 export function createThreads(config: Config, writeLog: (line: string) => void): Threads {
-  let respond: Responder | undefined;
+  let answers: MainAnswers | undefined;
+  const given = () => {
+    if (answers === undefined) throw new Error('asked before the start');
+    return answers;
+  };
   const offers: MainOffers = {
+    demand: model => given().demand(model),
     respond: request => {
-      if (respond === undefined) throw new Error('asked before the start');
       const { buffer, byteOffset, length } = request.body; // a plain Uint8Array by now
       const body = Buffer.from(buffer, byteOffset, length);
       const { signal } = new AbortController();
-      return respond({ ...request, body, releaseBody: () => {}, signal });
+      return given().respond({ ...request, body, releaseBody: () => {}, signal });
     },
     log: writeLog,
   };
@@ -125,8 +141,12 @@ export function createThreads(config: Config, writeLog: (line: string) => void):
   process.once('exit', endAll);
   return {
     shelves: own => joinShelves(own, () => alive().map(shelfOf)),
-    start: (what, answer) => {
-      respond = answer;
+    setReady: async isReady => {
+      if (isReady) await Promise.all(alive().map(thread => ask(thread, 'setReady', true)));
+      else for (const { peer } of alive()) peer.tell('setReady', false);
+    },
+    start: (what, own) => {
+      answers = own;
       return Promise.all(threads.map(thread => ask(thread, 'start', what)));
     },
     stats: () => Promise.all(alive().map(({ peer }) => peer.ask('stats'))),
@@ -142,9 +162,10 @@ export function createThreads(config: Config, writeLog: (line: string) => void):
 function shelfOf(thread: Thread): OtherShelf {
   return {
     load: order => ask(thread, 'load', order),
-    publish: directory => ask(thread, 'publish', directory),
+    publish: (name, entry) => ask(thread, 'publish', { name, entry }),
     quiet: (id, limitMs) => ask(thread, 'quiet', { id, limitMs }),
     unload: id => ask(thread, 'unload', id),
+    uses: () => ask(thread, 'uses'),
   };
 }
 

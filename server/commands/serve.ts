@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `inference-native serve`: loads models, listens, and drains when told to stop.
-import { fileURLToPath } from 'node:url';
-import { type EngineLogLine, InferenceError, listDevices, onEngineLog } from '../../lib/index.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type EngineLogLine, listDevices, onEngineLog } from '../../lib/index.js';
 import { addressesOf, isLoopback, nameOf } from '../address.js';
 import { createResponder } from '../app.js';
 import { type Config, threadShareOf } from '../config.js';
@@ -9,33 +9,31 @@ import { createDecoding } from '../decode/index.js';
 import { createHttp } from '../http.js';
 import type { ConfigReport } from '../layers.js';
 import { createLog, createLogWriter, type Log, logHeld, surviveSurprises } from '../log.js';
+import { createMemory } from '../memory.js';
 import { readThread, startLoopMonitor } from '../metrics.js';
 import { createPackages, type Packages } from '../packages/index.js';
 import { defaultErrors, protocols } from '../protocol/index.js';
-import { redact } from '../redact.js';
-import { createRegistry, type RegisterRequest, type Registry } from '../registry/index.js';
+import { createRegistry, type Registry, type RoomLimits } from '../registry/index.js';
 import type { HttpServer, ListenerName, ServerContext } from '../route.js';
 import { prepareSecurity, type Security } from '../security.js';
 import { explainConfig } from '../settings.js';
 import { createShelf } from '../shelf.js';
 import { type StopSignal, watchSignals } from '../signals.js';
+import { loadModels, reasonOf, type StartupOptions, shippedModels } from '../startup.js';
 import { createThreads, type Threads } from '../threads.js';
 import { createThrottle, kindOf, sameFailureMs, type Throttle } from '../throttle.js';
 
 /** How the programs that serve differ. */
-export interface ServeOptions {
-  /** Served when no model is asked for. */
-  readonly usualModels: readonly string[];
-  /** Whether a model that cannot be loaded is left out, and the others are served. */
-  readonly skipFailing: boolean;
+export interface ServeOptions extends StartupOptions {
   /** Said on standard output, behind the line with the addresses. */
   readonly started?: string;
 }
 
 /** @returns  exit code, once everything is closed. */
 export function serve(args: readonly string[]): Promise<number> {
-  const usualModels = shippedModels.map(shippedPath);
-  return runServer(explainConfig(args, process.env), { usualModels, skipFailing: false });
+  const report = explainConfig(args, process.env);
+  const usualModels = report.config.sageMaker === 'off' ? shippedModels() : [];
+  return runServer(report, { usualModels, skipFailing: false });
 }
 
 /** @returns  exit code, once everything is closed. */
@@ -44,52 +42,22 @@ export async function runServer(report: ConfigReport, options: ServeOptions): Pr
   const writeLog = createLogWriter();
   const log = createLog(config.logLevel, writeLog);
   const stop = watchSignals(log);
-  const shelf = createShelf();
-  const failures = createThrottle(sameFailureMs);
   const engineLines = createThrottle(engineLineMs);
   const endLog = onEngineLog(createEngineLog(log, engineLines));
-  const loop = startLoopMonitor();
-  const ends: (() => unknown)[] = [stop.end, endLog, loop.stop]; // the last one first
+  const ends: End[] = [stop.end, endLog];
   surviveSurprises(log);
   try {
     logStart(log, report);
-    const packages = await createPackages(config);
-    ends.push(packages.close, shelf.close);
-    stop.requested.then(packages.stop);
-    for (const message of packages.notes) log.warn({ event: 'work_dir_note', message });
-    const security = await prepareSecurity(config, packages.scratch, log);
-    const share = threadShareOf(config);
-    const http = await createHttp({ ...share, errors: defaultErrors });
-    const threads = createThreads(share, writeLog);
-    ends.push(threads.close);
-    const registry = createRegistry({
-      shelves: threads.shelves(shelf),
-      locate: packages.open,
-      warn: line => log.warn(line),
-    });
-    const wanted = await wantedModels(config, options, packages, log);
-    await loadAll(registry, wanted, { log, stop, skipFailing: options.skipFailing });
-    const decoding = createDecoding(share);
-    const parts = { http, loop, decoding, variants: shelf.variants };
-    const context: ServerContext = {
-      config,
-      log,
-      failures,
-      find: shelf.find,
-      trafficOf: shelf.trafficOf,
-      startupModel: shelf.startupModel,
-      variants: shelf.variants,
-      registry,
-      decode: decoding.decode,
-      isDraining: http.isDraining,
-      threads: async () => [readThread(parts), ...(await threads.stats())],
-    };
-    if (stop.signal() === undefined) await listenAll({ http, threads, context, security, options });
+    const server = await createServer({ config, log, writeLog, stop, ends });
+    const { http, threads, registry, context } = server;
+    await start(server, options, stop);
     const lost = await Promise.race([stop.requested, threads.lost]);
-    packages.stop(); // the end does not wait for fetches, whatever its reason
+    server.packages.stop(); // the end does not wait for fetches, whatever its reason
     if (lost !== undefined) log.fatal({ event: 'thread_lost', ...lost });
+    await server.setReady(false);
+    if (lost === undefined && config.drainDelayMs > 0) await delay(config.drainDelayMs);
     const code = await drain({ http, threads, registry, config, log, stop });
-    logHeld(log, 'request_failed', failures);
+    logHeld(log, 'request_failed', context.failures);
     logHeld(log, 'engine_log', engineLines);
     return lost === undefined ? code : 1;
   } catch (error) {
@@ -100,8 +68,95 @@ export async function runServer(report: ConfigReport, options: ServeOptions): Pr
   }
 }
 
+/** What is to be done at the end. */
+type End = () => unknown;
+
+interface Parts extends Start {
+  readonly config: Config;
+  readonly writeLog: (line: string) => void;
+  /** Gets what ends the parts that are made; the last one is to be done first. */
+  readonly ends: End[];
+}
+
+interface Server extends Servers {
+  readonly packages: Packages;
+  readonly security: Security;
+  readonly registry: Registry;
+  readonly context: ServerContext;
+  /** On all threads. */
+  readonly setReady: (isReady: boolean) => Promise<void>;
+}
+
+/** All parts, without a model, and not listening yet. */
+async function createServer({ config, log, writeLog, stop, ends }: Parts): Promise<Server> {
+  const shelf = createShelf();
+  const loop = startLoopMonitor();
+  ends.push(loop.stop);
+  const packages = await createPackages(config);
+  ends.push(packages.close, shelf.close);
+  stop.requested.then(packages.stop);
+  for (const message of packages.notes) log.warn({ event: 'work_dir_note', message });
+  const security = await prepareSecurity(config, packages.scratch, log);
+  const share = threadShareOf(config);
+  const http = await createHttp({ ...share, errors: defaultErrors });
+  const threads = createThreads(share, writeLog);
+  ends.push(threads.close, http.close);
+  const registry = createRegistry({
+    shelves: threads.shelves(shelf),
+    locate: packages.open,
+    warn: line => log.warn(line),
+    limits: roomOf(config),
+    usualTimeoutMs: config.responseTimeoutMs,
+  });
+  const { variants, find, trafficOf, startupModel, targetOf } = shelf;
+  const decoding = createDecoding(share);
+  const parts = { http, loop, decoding, variants };
+  let isReady = false;
+  const context: ServerContext = {
+    config,
+    log,
+    failures: createThrottle(sameFailureMs),
+    find,
+    await: (name, version) => shelf.await(() => registry.demand(name, version), name, version),
+    trafficOf,
+    startupModel,
+    targetOf,
+    variants,
+    registry,
+    decode: decoding.decode,
+    isReady: () => isReady && !http.isDraining(),
+    isDraining: http.isDraining,
+    threads: async () => [readThread(parts), ...(await threads.stats())],
+  };
+  const setReady = (is: boolean) => {
+    isReady = is;
+    return threads.setReady(is);
+  };
+  return { http, threads, packages, security, registry, context, setReady };
+}
+
+function roomOf({ maxLoadedModels, maxLoadedBytes, memoryBudgetBytes }: Config): RoomLimits {
+  const memory = createMemory(memoryBudgetBytes);
+  return { maxModels: maxLoadedModels, maxBytes: maxLoadedBytes, memory };
+}
+
+/** Loads what is asked for and listens, in the order that clients expect; less of it when the server is to end. */
+async function start(server: Server, options: ServeOptions, stop: StopSignal): Promise<void> {
+  const { packages, registry, context, setReady } = server;
+  const { config, log } = context;
+  // SageMaker asks how it goes from the start on.
+  const early = config.sageMaker === 'off' ? undefined : await listenAll(server, stop);
+  if (config.sageMaker === 'multi') await setReady(true);
+  const loaded = loadModels({ ...options, config, packages, registry, log, stop });
+  await Promise.race([loaded, stop.requested]); // the drain waits for what still loads
+  const urls = early ?? (await listenAll(server, stop));
+  if (stop.signal() !== undefined) return;
+  await setReady(true);
+  announce({ log, config, urls, started: options.started });
+}
+
 /** One after the other, whatever becomes of those before. */
-async function endAll(log: Log, ends: readonly (() => unknown)[]): Promise<void> {
+async function endAll(log: Log, ends: readonly End[]): Promise<void> {
   for (const end of ends) {
     try {
       await end();
@@ -124,15 +179,6 @@ function createEngineLog(log: Log, throttle: Throttle): (line: EngineLogLine) =>
   };
 }
 
-function reasonOf(error: unknown): object {
-  if (error instanceof InferenceError) {
-    const { code, message, detail, cause } = error;
-    const reason = cause instanceof Error ? { reason: cause.message } : {};
-    return { code, message, ...(detail === undefined ? {} : { detail }), ...reason };
-  }
-  return { message: error instanceof Error ? error.message : String(error), err: error };
-}
-
 function logStart(log: Log, { notes }: ConfigReport): void {
   for (const { kind, ...note } of notes) {
     log[kind === 'ignored' ? 'info' : 'warn']({ event: `setting_${kind}`, ...note });
@@ -145,80 +191,9 @@ function logStart(log: Log, { notes }: ConfigReport): void {
   }
 }
 
-/** Served when nothing else is asked for; relative to this file in dist/. */
-const shippedModels = ['iris', 'digits'];
-
-function shippedPath(name: string): string {
-  return fileURLToPath(new URL(`../../../models/${name}`, import.meta.url));
-}
-
-/** `name=path`, or only a path: an equals sign after a slash belongs to the path. */
-function readModelArgument(text: string): RegisterRequest {
-  const [, name, path] = /^([^/=]+)=(.+)$/.exec(text) ?? [];
-  return { url: path ?? text, name, atStartup: true };
-}
-
-/** What is to be loaded; `ALL` stands for everything in the model store. */
-async function wantedModels(
-  { models, modelStore, defaultWorkers }: Config,
-  { usualModels, skipFailing }: ServeOptions,
-  packages: Packages,
-  log: Log,
-): Promise<readonly RegisterRequest[]> {
-  const isAll = models.length === 1 && models[0]?.toUpperCase() === 'ALL';
-  if (isAll && modelStore === '' && skipFailing) {
-    log.warn({ event: 'no_models', message: 'models: ALL: expected a model store, got none' });
-    return [];
-  }
-  const given = isAll ? await packages.list() : models;
-  const wanted = (models.length === 0 ? usualModels : given).map(readModelArgument);
-  return defaultWorkers === 0
-    ? wanted
-    : wanted.map(request => ({ ...request, workers: defaultWorkers }));
-}
-
 interface Start {
   readonly log: Log;
   readonly stop: StopSignal;
-}
-
-interface Loading extends Start {
-  readonly skipFailing: boolean;
-}
-
-async function loadAll(
-  registry: Registry,
-  wanted: readonly RegisterRequest[],
-  { log, stop, skipFailing }: Loading,
-): Promise<void> {
-  for (const request of wanted) {
-    if (stop.signal() !== undefined) return;
-    const startedMs = performance.now();
-    try {
-      const { name, version, model, notes } = await (await registry.register(request)).loaded;
-      const { engine, devices, lanes, path } = model?.info ?? {};
-      const seconds = (performance.now() - startedMs) / 1000;
-      log.info({
-        event: 'model_loaded',
-        model: name,
-        version,
-        engine,
-        devices,
-        lanes,
-        path,
-        seconds,
-      });
-      for (const message of notes) log.warn({ event: 'model_note', model: name, message });
-    } catch (error) {
-      log.error({
-        event: 'model_failed',
-        model: request.name,
-        path: redact(request.url),
-        ...reasonOf(error),
-      });
-      if (!skipFailing && stop.signal() === undefined) throw error;
-    }
-  }
 }
 
 interface Servers {
@@ -226,24 +201,23 @@ interface Servers {
   readonly threads: Threads;
 }
 
-interface Listening extends Servers {
-  readonly context: ServerContext;
-  readonly options: ServeOptions;
-  readonly security: Security;
-}
+type Urls = Partial<Record<ListenerName, string>>;
 
-/** The line on standard output is the sign that requests are taken; what `started` says comes behind it. */
-async function listenAll({ http, threads, context, security, options }: Listening): Promise<void> {
-  const { config, log } = context;
+async function listenAll(server: Server, stop: StopSignal): Promise<Urls> {
+  const { http, threads, security, context } = server;
+  const urls: Urls = {};
+  if (stop.signal() !== undefined) return urls;
+  const { config, registry } = context;
+  const demand = ({ name, version }: { name: string; version: string | undefined }) =>
+    registry.demand(name, version);
   const app = { protocols, context, errors: defaultErrors };
-  const urls: Partial<Record<ListenerName, string>> = {};
   try {
     for (const { listeners, ...address } of addressesOf(config)) {
       const mount = { listeners, isLoopback: isLoopback(address) };
       const respond = createResponder(app, mount);
       const isShared = listeners.includes('inference');
       const tls = address.scheme === 'https' ? security.tls : undefined;
-      const others = isShared ? await threads.start({ mount, tls }, respond) : [];
+      const others = isShared ? await threads.start({ mount, tls }, { respond, demand }) : [];
       const port = await http.listen(address, { respond, tls, others });
       const url = nameOf({ ...address, port });
       for (const listener of listeners) urls[listener] = url;
@@ -253,12 +227,23 @@ async function listenAll({ http, threads, context, security, options }: Listenin
     throw error;
   }
   await security.release();
+  return urls;
+}
+
+interface Announcement {
+  readonly log: Log;
+  readonly config: Config;
+  readonly urls: Urls;
+  readonly started: string | undefined;
+}
+
+/** The line on standard output is the sign that requests are taken; what `started` says comes behind it. */
+function announce({ log, config: { httpThreads }, urls, started }: Announcement): void {
   const { inference, management, metrics } = urls;
-  const { httpThreads } = config;
   const line = { event: 'listening', inference, management, metrics, httpThreads };
   log.info(line);
   process.stdout.write(`${JSON.stringify(line)}\n`);
-  if (options.started !== undefined) process.stdout.write(`${options.started}\n`);
+  if (started !== undefined) process.stdout.write(`${started}\n`);
 }
 
 interface Ending extends Start, Servers {

@@ -108,6 +108,7 @@ function applyAll(entries: readonly Entry[]): { layer: Layer; notes: ConfigNote[
       continue;
     }
     const value = checkValue(row, entry);
+    if (row.yieldsTo !== undefined && byKey.has(row.yieldsTo)) continue;
     const note = noteOf(row, value);
     if (note !== undefined) notes.push({ kind: note.kind, key, source, reason: note.reason });
     for (const [name, own] of Object.entries(row.settings?.(value) ?? {})) {

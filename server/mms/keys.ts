@@ -20,6 +20,8 @@ export interface MmsKey {
   readonly unless?: string;
   /** Refused when it has this value: going on as if it were not there would be unsafe. */
   readonly refused?: { readonly value: string; readonly reason: string };
+  /** Has no effect beside this other key. */
+  readonly yieldsTo?: string;
   /** Whether `MMS_{KEY}` may give it. */
   readonly isVariable?: true;
   /** Another variable that may. */
@@ -55,6 +57,7 @@ function address(host: keyof Config, port: keyof Config, usual: readonly [number
 const largestResponse = 2 ** 28;
 const mostThreads = 64;
 const longestMs = 3_600_000;
+const longestResponseMs = 86_400_000;
 
 /** What our own limits allow at most stands for what is beyond them. */
 const used: readonly MmsKey[] = [
@@ -109,6 +112,19 @@ const used: readonly MmsKey[] = [
   textKey('private_key_file', 'tlsPrivateKeyFile'),
   textKey('certificate_file', 'tlsCertificateFile'),
   {
+    key: 'default_response_timeout', // minutes, as in MMS, whose manual says seconds
+    type: 'integer',
+    settings: value => responseTimeout(Number(value) * 60_000),
+    yieldsTo: 'default_response_timeout_seconds',
+    isVariable,
+  },
+  {
+    key: 'default_response_timeout_seconds',
+    type: 'integer',
+    settings: value => responseTimeout(Number(value) * 1000),
+    isVariable,
+  },
+  {
     key: 'unregister_model_timeout',
     type: 'integer',
     settings: value => ({ unregisterTimeoutMs: Math.min(Number(value) * 1000, longestMs) }),
@@ -126,6 +142,11 @@ function textKey(key: string, setting: keyof Config): MmsKey {
   return { key, type: 'text', settings: value => ({ [setting]: value || undefined }), isVariable };
 }
 
+/** A negative one is as none. */
+function responseTimeout(timeoutMs: number): Settings {
+  return timeoutMs < 0 ? {} : { responseTimeoutMs: Math.min(timeoutMs, longestResponseMs) };
+}
+
 function listOf(value: string): readonly string[] | undefined {
   const names = value.split(',').map(name => name.trim());
   const models = names.filter(name => name !== '');
@@ -134,8 +155,6 @@ function listOf(value: string): readonly string[] | undefined {
 
 const withoutEffect: readonly MmsKey[] = [
   { key: 'job_queue_size', type: 'integer', unsupported: perModel, isVariable },
-  { key: 'default_response_timeout', type: 'integer', unsupported: perModel, isVariable },
-  { key: 'default_response_timeout_seconds', type: 'integer', unsupported: perModel, isVariable },
   { key: 'number_of_gpu', type: 'integer', unsupported: later, unless: '0', isVariable },
   {
     key: 'decode_input_request',

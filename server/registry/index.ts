@@ -5,35 +5,36 @@ import { InferenceError } from '../../lib/index.js';
 import { createLine } from '../line.js';
 import { labelOf, missingError } from '../shelf.js';
 import type { Traffic } from '../traffic.js';
+import { publish } from './publish.js';
 import { register } from './register.js';
+import { demand, reload } from './reload.js';
+import { tellChange } from './room.js';
 import {
   type Entry,
   entryOf,
-  isInTime,
   lanesFor,
   leave,
-  loadWith,
   nameOf,
-  orderOf,
-  publish,
   type Registering,
   type RegisterRequest,
   type Registration,
   type RegistryParts,
   type State,
-  stop,
   views,
   type Workers,
 } from './state.js';
+import { isInTime, stop } from './stop.js';
 
 export type {
   Located,
   Registering,
   RegisterRequest,
   Registration,
+  RoomLimits,
   Shelves,
   Workers,
 } from './state.js';
+export { isInTime } from './stop.js';
 
 export interface Registry {
   /**
@@ -66,6 +67,12 @@ export interface Registry {
     version: string | undefined,
     limitMs: number,
   ) => Promise<void>;
+  /**
+   * Loads a model that was unloaded to make room; all who ask meanwhile wait for the same load.
+   * @param version  the default one when left out.
+   * @throws         INFER_MODEL_NOT_FOUND, and what loading throws: the next one who asks tries again.
+   */
+  readonly demand: (name: string, version?: string) => Promise<void>;
   /** From the next request on. @throws  INFER_MODEL_NOT_FOUND. */
   readonly setDefault: (name: string, version: string) => Promise<void>;
   /**
@@ -90,6 +97,7 @@ export function createRegistry(parts: RegistryParts): Registry {
     ...parts,
     names: new Map(),
     line: createLine(),
+    room: { limits: parts.limits, line: createLine(), models: 0, bytes: 0, waiting: [] },
     changes: new Set(),
     isClosing: false,
     nextId: 1,
@@ -109,23 +117,19 @@ export function createRegistry(parts: RegistryParts): Registry {
       return registering;
     },
     scale: async (name, version, to, limitMs) =>
-      change(name, async () => scale(state, entryOf(state, name, version), { to, limitMs })),
+      change(name, () =>
+        alone(state, entryOf(state, name, version), entry => scale(state, entry, { to, limitMs })),
+      ),
     unregister: async (name, version, limitMs) =>
-      change(name, async () => unregister(state, removable(state, name, version), limitMs)),
-    setDefault: (name, version) =>
-      state.line(name, async () => {
-        const known = nameOf(state, name);
-        if (!known.versions.has(version)) throw missingError('no-version', name, version);
-        known.defaultVersion = version;
-        await publish(state);
-      }),
-    setTraffic: (name, traffic) =>
-      state.line(name, async () => {
-        const known = nameOf(state, name);
-        for (const { version } of traffic?.variants ?? []) entryOf(state, name, version);
-        known.traffic = traffic;
-        await publish(state);
-      }),
+      change(name, () =>
+        alone(state, removable(state, name, version), entry => unregister(state, entry, limitMs)),
+      ),
+    demand: async (name, version) => {
+      refuseWhenClosing(state);
+      return noted(state, demand(state, entryOf(state, name, version)));
+    },
+    setDefault: (name, version) => state.line(name, () => setDefault(state, name, version)),
+    setTraffic: (name, traffic) => state.line(name, () => setTraffic(state, name, traffic)),
     trafficOf: name => state.names.get(name)?.traffic,
     list: () =>
       [...state.names.entries()]
@@ -157,6 +161,36 @@ function noted<T>({ changes }: State, work: Promise<T>): Promise<T> {
   return work;
 }
 
+async function setDefault(state: State, name: string, version: string): Promise<void> {
+  const known = nameOf(state, name);
+  if (!known.versions.has(version)) throw missingError('no-version', name, version);
+  known.defaultVersion = version;
+  await publish(state, name);
+}
+
+async function setTraffic(state: State, name: string, traffic: Traffic | undefined): Promise<void> {
+  const known = nameOf(state, name);
+  for (const { version } of traffic?.variants ?? []) entryOf(state, name, version);
+  known.traffic = traffic;
+  await publish(state, name);
+}
+
+/** Changes a model that nobody unloads meanwhile to make room. */
+async function alone(
+  state: State,
+  entry: Entry,
+  work: (entry: Entry) => Promise<void>,
+): Promise<void> {
+  entry.changes++;
+  try {
+    await entry.evicting;
+    await work(entry);
+  } finally {
+    entry.changes--;
+    tellChange(state.room);
+  }
+}
+
 function removable(state: State, name: string, version: string | undefined): Entry {
   const entry = entryOf(state, name, version);
   const { defaultVersion, versions, traffic } = nameOf(state, name);
@@ -185,7 +219,8 @@ async function scale(
     if (to.min === 0) {
       await stop(state, entry, { ending: 'scaled to none', limitMs });
       entry.ending = undefined;
-    } else if (entry.running === undefined) await restart(state, entry);
+      await publish(state, entry.name);
+    } else if (entry.running === undefined) await reload(state, entry);
     else await entry.running.model.scale({ lanes: lanesFor(to.min) });
   } catch (error) {
     entry.workers = before;
@@ -193,18 +228,9 @@ async function scale(
   }
 }
 
-async function restart(state: State, entry: Entry): Promise<void> {
-  const id = state.nextId++;
-  const { name, version, located, workers } = entry;
-  const order = orderOf(id, located, { ...entry.options, name, version });
-  const model = await loadWith(state, order, workers.min);
-  entry.running = { id, model, since: new Date() };
-  await publish(state);
-}
-
 async function unregister(state: State, entry: Entry, limitMs: number): Promise<void> {
   await stop(state, entry, { ending: 'unregistered', limitMs });
   leave(state, entry);
-  await publish(state);
+  await publish(state, entry.name);
   await entry.located.release();
 }

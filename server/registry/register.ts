@@ -2,6 +2,9 @@
 // Registers a model: takes its name, loads it on all HTTP threads, and leads requests to it.
 import { InferenceError, type LoadOptions, type Model } from '../../lib/index.js';
 import { labelOf } from '../shelf.js';
+import { publish } from './publish.js';
+import { takeRoom } from './room.js';
+import { sizeOf } from './size.js';
 import {
   type Entry,
   type Located,
@@ -9,7 +12,6 @@ import {
   loadWith,
   nameOf,
   orderOf,
-  publish,
   type Registering,
   type RegisterRequest,
   type Registration,
@@ -23,6 +25,7 @@ interface Job {
   readonly request: RegisterRequest;
   readonly located: Located;
   readonly options: LoadOptions;
+  readonly sizeBytes: number;
 }
 
 /** The version of a model that does not say one; see docs/options.md. */
@@ -30,7 +33,8 @@ const usualVersion = '1';
 
 export async function register(state: State, request: RegisterRequest): Promise<Registering> {
   const located = await state.locate(request.url, request.atStartup === true);
-  const job: Job = { request, located, options: optionsOf(request, located) };
+  const sizeBytes = await sizeOf(located.path);
+  const job: Job = { request, located, options: optionsOf(request, located), sizeBytes };
   const { name, version } = job.options;
   // Else the model has to be loaded before it tells what it is called.
   if (name === undefined || (version === undefined && state.names.has(name))) {
@@ -72,44 +76,71 @@ function enter(state: State, job: Job, as: { name: string; version: string }): E
   if (known?.versions.has(version)) throw exists(name, version);
   const { workers: count = 1, url, atStartup: loadedAtStartup = false } = job.request;
   const workers = { min: count, max: count };
-  const { located, options } = job;
-  const made = { ...as, url, loadedAtStartup, located, options, workers };
-  const entry: Entry = { ...made, running: undefined, ending: undefined };
+  const { located, options, sizeBytes } = job;
+  const made = { ...as, url, loadedAtStartup, located, options, sizeBytes, workers };
+  const entry: Entry = { ...made, ...idle };
+  const { target } = job.request;
   if (known === undefined) {
     const versions = new Map([[version, entry]]);
-    state.names.set(name, { defaultVersion: version, traffic: undefined, versions });
+    state.names.set(name, { defaultVersion: version, traffic: undefined, target, versions });
   } else {
     known.versions.set(version, entry);
   }
   return entry;
 }
 
+/** Nothing is loaded yet. */
+const idle = {
+  running: undefined,
+  ending: undefined,
+  isEvicted: false,
+  evicting: undefined,
+  reloading: undefined,
+  changes: 0,
+} as const;
+
 /** Loads it in any case: what is registered without workers was able to run once, and has told its name. */
 async function load(state: State, job: Job, early: Entry | undefined): Promise<Registration> {
   const id = state.nextId++;
+  const { located, options, request, sizeBytes } = job;
   let entry = early;
+  let giveBack = () => {};
   const settle = async (model: Model) => {
-    const { version } = model.info;
+    const { name, version } = model.info;
     if (entry?.version !== version) entry = enterAnew(state, job, { model, early: entry });
-    if (job.request.workers === undefined) entry.workers = lanesOf(model);
-    if (job.request.workers === 0) await state.shelves.unload(id);
+    if (request.workers === undefined) entry.workers = lanesOf(model);
+    if (request.workers === 0) await state.shelves.unload(id);
     else entry.running = { id, model, since: new Date() };
-    await publish(state);
+    giveBack();
+    await publish(state, name);
     return registrationOf(state, entry);
   };
   try {
-    if (entry !== undefined) await publish(state); // it has no workers yet, but is known
-    const order = orderOf(id, job.located, job.options);
-    const model = await loadWith(state, order, job.request.workers);
+    if (entry !== undefined) await publish(state, entry.name); // it has no workers yet, but is known
+    giveBack = once(await takeRoom(state, { name: options.name ?? request.url, sizeBytes }));
+    const model = await loadWith(state, orderOf(state, { id, located }, options), request.workers);
     if (entry !== undefined) return await settle(model);
+    giveBack(); // whoever changes that name now may wait for room
     return await state.line(model.info.name, () => settle(model));
   } catch (error) {
-    if (entry !== undefined) leave(state, entry);
-    await publish(state);
+    if (entry !== undefined) {
+      leave(state, entry);
+      await publish(state, entry.name);
+    }
     await state.shelves.unload(id);
-    await job.located.release();
+    await located.release();
     throw error;
+  } finally {
+    giveBack();
   }
+}
+
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) work();
+    isDone = true;
+  };
 }
 
 /** The model says another version than it was entered as, or was not entered before it was loaded. */

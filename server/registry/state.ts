@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the registry knows of each model, and how that is looked up and published.
-import { InferenceError, type LoadOptions, listDevices, type Model } from '../../lib/index.js';
+import { type LoadOptions, listDevices, type Model } from '../../lib/index.js';
 import type { Line } from '../line.js';
+import type { Memory } from '../memory.js';
 import type { Classifier } from '../packages/index.js';
-import { type Directory, type LoadOrder, labelOf, missingError } from '../shelf.js';
+import { type DirectoryEntry, type LoadOrder, missingError, type Use } from '../shelf.js';
 import { type Traffic, withoutVersion } from '../traffic.js';
 
 /** One version of a model that was registered. */
@@ -21,6 +22,8 @@ export interface Registration {
   /** Undefined while it has no workers, or is being loaded. */
   readonly model: Model | undefined;
   readonly loadedAt: Date | undefined;
+  /** It was unloaded to make room, and the next request loads it again. */
+  readonly isEvicted: boolean;
 }
 
 export interface RegisterRequest {
@@ -32,6 +35,8 @@ export interface RegisterRequest {
   readonly workers?: number | undefined;
   readonly options?: LoadOptions;
   readonly atStartup?: boolean;
+  /** What its clients may call it beside its name; requests that say something else are not for it. */
+  readonly target?: string;
 }
 
 /** A registration whose model is being loaded. */
@@ -49,11 +54,13 @@ export interface Workers {
 export interface Shelves {
   /** Loads on every thread, or on none. Resolves with the main thread's. */
   readonly load: (order: LoadOrder) => Promise<Model>;
-  /** Resolves when every thread goes by it. */
-  readonly publish: (directory: Directory) => Promise<void>;
+  /** Resolves when every thread goes by it; undefined takes the name out. */
+  readonly publish: (name: string, entry: DirectoryEntry | undefined) => Promise<void>;
   /** Whether no request holds the model within the limit, which counts on each thread from when it is asked. */
   readonly quiet: (id: number, limitMs: number) => Promise<boolean>;
   readonly unload: (id: number) => Promise<void>;
+  /** Of all loaded models, on all threads together. */
+  readonly uses: () => Promise<ReadonlyMap<number, Use>>;
 }
 
 /** Where the files of a model are, and what its package says about it. */
@@ -66,6 +73,24 @@ export interface Located {
   readonly release: () => Promise<void>;
 }
 
+/** How much may be loaded at a time. */
+export interface RoomLimits {
+  /** 0: as many as fit. More are unloaded, and loaded again when a request comes. */
+  readonly maxModels: number;
+  /** Of their files; 0: any number. */
+  readonly maxBytes: number;
+  readonly memory: Memory;
+}
+
+/** What is being loaded, and who waits for it to end. */
+export interface Room {
+  readonly limits: RoomLimits;
+  readonly line: Line;
+  models: number;
+  bytes: number;
+  waiting: (() => void)[];
+}
+
 export interface RegistryParts {
   readonly shelves: Shelves;
   /**
@@ -75,10 +100,13 @@ export interface RegistryParts {
   readonly locate: (url: string, isTrusted: boolean) => Promise<Located>;
   /** Tells the operator what changed without being asked for. */
   readonly warn: (line: Readonly<Record<string, unknown>>) => void;
+  readonly limits: RoomLimits;
+  /** `limits.timeoutMs` of a model that says nothing of it; 0 is none. */
+  readonly usualTimeoutMs: number;
 }
 
 /** Why no requests are led to a loaded model while those that it has accepted finish. */
-export type Ending = 'scaled to none' | 'unregistered';
+export type Ending = 'scaled to none' | 'unregistered' | 'evicted';
 
 export interface Entry {
   readonly name: string;
@@ -87,19 +115,32 @@ export interface Entry {
   readonly loadedAtStartup: boolean;
   readonly located: Located;
   readonly options: LoadOptions;
+  /** Of its files. */
+  readonly sizeBytes: number;
   workers: Workers;
   running: { readonly id: number; readonly model: Model; readonly since: Date } | undefined;
   ending: Ending | undefined;
+  /** It was unloaded to make room, and the next request loads it again. */
+  isEvicted: boolean;
+  /** Settles when it is unloaded. */
+  evicting: Promise<void> | undefined;
+  /** What requests wait for that found it evicted. */
+  reloading: Promise<void> | undefined;
+  /** How many changes go on with it; it is not evicted meanwhile. */
+  changes: number;
 }
 
 export interface Name {
   /** Always one of the versions, and so are those of the traffic. */
   defaultVersion: string;
   traffic: Traffic | undefined;
+  /** See RegisterRequest. */
+  target: string | undefined;
   readonly versions: Map<string, Entry>;
 }
 
 export interface State extends RegistryParts {
+  readonly room: Room;
   readonly names: Map<string, Name>;
   /** Changes of one name come one after the other. */
   readonly line: Line;
@@ -114,7 +155,7 @@ export function views({ defaultVersion, versions }: Name): Registration[] {
   const isDefault = ({ version }: Entry) => version === defaultVersion;
   return [...versions.values()]
     .sort((a, b) => Number(isDefault(b)) - Number(isDefault(a)))
-    .map(({ name, version, url, loadedAtStartup, workers, running, located }) => ({
+    .map(({ name, version, url, loadedAtStartup, workers, running, located, isEvicted }) => ({
       name,
       version,
       url,
@@ -124,6 +165,7 @@ export function views({ defaultVersion, versions }: Name): Registration[] {
       maxWorkers: workers.max,
       model: running?.model,
       loadedAt: running?.since,
+      isEvicted,
     }));
 }
 
@@ -192,65 +234,11 @@ export function entryOf(state: State, name: string, version: string | undefined)
   return entry;
 }
 
-/**
- * Leads no more requests to it, lets the accepted ones finish, and frees it. The caller says what it is then.
- * @throws  INFER_DEADLINE when they do not finish in `limitMs`: it is then as it was.
- */
-export async function stop(
-  state: State,
-  entry: Entry,
-  { ending, limitMs }: { ending: Ending; limitMs: number },
-): Promise<void> {
-  const { running, name, version } = entry;
-  if (running === undefined) return;
-  entry.ending = ending;
-  await publish(state);
-  if (!(await state.shelves.quiet(running.id, limitMs))) {
-    entry.ending = undefined;
-    await publish(state);
-    const label = labelOf(name, version);
-    const message = `model ${label}: its requests did not finish within ${limitMs} ms`;
-    throw new InferenceError('INFER_DEADLINE', message);
-  }
-  entry.running = undefined;
-  await state.shelves.unload(running.id);
-}
-
-/** Whether `work` ends within the limit; else it goes on, and nobody waits for it. */
-export async function isInTime(work: Promise<unknown>, limitMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>(resolve => {
-    timer = setTimeout(() => resolve(false), limitMs);
-  });
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-export function publish({ names, shelves }: State): Promise<void> {
-  const directory = new Map(
-    [...names].flatMap(([name, { defaultVersion, versions, traffic }]) => {
-      const seen = [...versions.values()].filter(({ ending }) => ending !== 'unregistered');
-      if (seen.length === 0) return [];
-      const ids = new Map(
-        seen.map(({ version, running, ending }) => {
-          return [version, ending === undefined ? running?.id : undefined] as const;
-        }),
-      );
-      const isOfStart = seen.some(({ loadedAtStartup }) => loadedAtStartup);
-      return [[name, { defaultVersion, versions: ids, traffic, isOfStart }] as const];
-    }),
-  );
-  return shelves.publish(directory);
-}
-
 /** What every thread is to load for it. */
 export function orderOf(
-  id: number,
-  { path, classifier }: Located,
+  { usualTimeoutMs }: State,
+  { id, located: { path, classifier } }: { id: number; located: Located },
   options: LoadOptions,
 ): LoadOrder {
-  return { id, path, options, ...(classifier === undefined ? {} : { classifier }) };
+  return { id, path, options, usualTimeoutMs, ...(classifier === undefined ? {} : { classifier }) };
 }

@@ -120,6 +120,17 @@ t.test('work beyond the drain limit is cut, named and ends with 1', async t => {
   });
 });
 
+t.test('a load balancer is told before connections are refused', async t => {
+  const args = ['--drain-delay-ms', '3600000'];
+  const server = await startServer({ models: [iris], args });
+  t.teardown(server.stop);
+  server.kill('SIGTERM');
+  while ((await call(`${server.inference}/ping`)).status !== 503);
+  const { status } = await postJson(`${server.inference}/predictions/iris`, '[[5.1,3.5,1.4,0.2]]');
+  t.equal(status, 200, 'on a new connection');
+  server.kill('SIGKILL');
+});
+
 t.test('a second signal ends the process at once', async t => {
   const server = await startServer({ models: [spin] });
   t.teardown(server.stop);

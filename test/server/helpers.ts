@@ -21,6 +21,7 @@ export interface RunningServer {
   readonly inference: string;
   readonly management: string;
   readonly metrics: string;
+  readonly pid: number;
   /** Log lines so far. */
   readonly log: readonly Record<string, unknown>[];
   /** Everything on standard output so far. */
@@ -37,6 +38,8 @@ export interface ServerOptions {
   readonly args?: readonly string[];
   readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Flags that say where it listens; free ports unless given. */
+  readonly ports?: readonly string[];
 }
 
 const freePorts = ['--port', '0', '--management-port', '0', '--metrics-port', '0'];
@@ -57,8 +60,9 @@ function spawnServer({
   args = [],
   nodeArgs = [],
   env = {},
+  ports = freePorts,
 }: ServerOptions): ChildProcess {
-  const command = [...nodeArgs, mainFile, 'serve', ...models, ...freePorts, ...args];
+  const command = [...nodeArgs, mainFile, 'serve', ...models, ...ports, ...args];
   return spawnNode(command, env);
 }
 
@@ -99,7 +103,8 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     if (child.exitCode === null) kill('SIGTERM');
     return exited;
   };
-  return { inference, management, metrics, log, output: () => output, kill, exited, stop };
+  const { pid = 0 } = child;
+  return { inference, management, metrics, pid, log, output: () => output, kill, exited, stop };
 }
 
 export interface Ended {

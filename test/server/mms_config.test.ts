@@ -73,6 +73,12 @@ const mapped: readonly { readonly text: string; readonly config: object }[] = [
   { text: 'unregister_model_timeout=7', config: { unregisterTimeoutMs: 7000 } },
   { text: 'legacy_04_responses=TRUE', config: { profile: 'mms-0.x' } },
   { text: 'legacy_04_responses=false', config: { profile: 'mms' } },
+  { text: 'default_response_timeout=2', config: { responseTimeoutMs: 120_000 } },
+  {
+    text: 'default_response_timeout_seconds=2\ndefault_response_timeout=5',
+    config: { responseTimeoutMs: 2000 },
+  },
+  { text: 'default_response_timeout=-1', config: { responseTimeoutMs: 0 } },
   {
     text: 'allowed_urls=http://a/.*,file://.*',
     config: { allowedUrls: ['http://a/.*', 'file://.*'] },

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model from a package, registered in this process as the server does it at its start.
 import type { Model } from '../../lib/index.js';
+import { createMemory } from '../../server/memory.js';
 import type { Packages } from '../../server/packages/index.js';
 import { createRegistry, type Registration } from '../../server/registry/index.js';
 import { createShelf } from '../../server/shelf.js';
+import { joinShelves } from '../../server/shelves.js';
 
 export interface Registered {
   readonly served: Registration;
@@ -13,11 +15,12 @@ export interface Registered {
 
 export async function register(packages: Packages, url: string): Promise<Registered> {
   const shelf = createShelf();
-  const publish = async (next: Parameters<typeof shelf.publish>[0]) => shelf.publish(next);
   const registry = createRegistry({
-    shelves: { ...shelf, publish },
+    shelves: joinShelves(shelf, () => []),
     locate: packages.open,
     warn: () => {},
+    limits: { maxModels: 0, maxBytes: 0, memory: createMemory(0) },
+    usualTimeoutMs: 0,
   });
   const { loaded } = await registry.register({ url, atStartup: true });
   const served = await loaded;

@@ -3,7 +3,7 @@
 import t, { type Test } from 'tap';
 import type { Model } from '../../lib/index.js';
 import { createRegistry, type RegisterRequest, type Shelves } from '../../server/registry/index.js';
-import type { Directory, LoadOrder } from '../../server/shelf.js';
+import type { DirectoryEntry, LoadOrder } from '../../server/shelf.js';
 import type { Traffic } from '../../server/traffic.js';
 import { failure, until } from '../helpers.js';
 
@@ -23,12 +23,14 @@ function modelOf({ options }: LoadOrder, version: string, lanes: number, scaled:
   return { info, scale } as unknown as Model;
 }
 
+const limits = { maxModels: 0, maxBytes: 0, memory: { limitBytes: 1, leftBytes: () => 1 } };
+
 function setUp() {
   const loads = new Map<string, Load>();
   const gone: number[] = [];
   const scaled: unknown[] = [];
   const warnings: unknown[] = [];
-  let directory: Directory = new Map();
+  const directory = new Map<string, DirectoryEntry | undefined>();
   let onQuiet: (() => void)[] | undefined;
   const shelves: Shelves = {
     load: order =>
@@ -36,8 +38,8 @@ function setUp() {
         const end = (version = '1', lanes = 1) => resolve(modelOf(order, version, lanes, scaled));
         loads.set(order.path, { order, end, fail: () => reject(new Error('broken')) });
       }),
-    publish: async next => {
-      directory = next;
+    publish: async (name, entry) => {
+      directory.set(name, entry);
     },
     quiet: async (_, limitMs) => {
       if (onQuiet === undefined) return true;
@@ -47,11 +49,13 @@ function setUp() {
     unload: async id => {
       gone.push(id);
     },
+    uses: async () => new Map(),
   };
   const locate = async (url: string) => {
     return { path: url, options: {}, notes: [], release: async () => {} };
   };
-  const registry = createRegistry({ shelves, locate, warn: line => warnings.push(line) });
+  const warn = (line: unknown) => warnings.push(line);
+  const registry = createRegistry({ shelves, locate, warn, limits, usualTimeoutMs: 0 });
   const register = async (url: string, more: Partial<RegisterRequest> = {}) =>
     (await registry.register({ url, name: 'm', workers: 1, ...more })).loaded;
   return {

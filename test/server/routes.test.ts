@@ -291,7 +291,7 @@ const drained = [
 for (const { profile, status, body } of drained) {
   t.test(`health of a server that drains, as ${profile} tells it`, async t => {
     const config = readConfig(['--profile', profile], {});
-    const context = { config, isDraining: () => true } as unknown as ServerContext;
+    const context = { config, isReady: () => false } as unknown as ServerContext;
     const options = { protocols, errors: defaultErrors, context };
     const respond = createResponder(options, { listeners: ['inference'], isLoopback: true });
     const reply = await respond({ method: 'GET', path: '/ping' } as HttpRequest);

@@ -90,6 +90,7 @@ const asked = [
   { name: 'a prediction', url: predictions, token: secret.wrong, status: 401 },
   { name: 'a prediction', url: predictions, token: secret.management, status: 401 },
   { name: 'health', url: `${server.inference}/ping`, token: '', status: 200 },
+  { name: 'health of V2', url: `${server.inference}/v2/health/ready`, token: '', status: 200 },
   { name: 'no route', url: `${server.inference}/none`, token: '', status: 404 },
   { name: 'the list', url: list, token: secret.management, status: 200 },
   { name: 'the list', url: list, token: secret.inference, status: 401 },

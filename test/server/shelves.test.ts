@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { InferenceError } from '../../lib/index.js';
+import { createMemory } from '../../server/memory.js';
 import { createPeer } from '../../server/peer.js';
 import { createRegistry } from '../../server/registry/index.js';
 import { createShelf } from '../../server/shelf.js';
@@ -22,7 +23,7 @@ function otherShelf(events: string[], before: () => Promise<void>): OtherShelf {
       await shelf.load(order);
       events.push('loaded');
     },
-    publish: async directory => shelf.publish(directory),
+    publish: async (name, entry) => shelf.publish(name, entry),
     quiet: async (id, limitMs) => {
       await new Promise(resolve => setTimeout(resolve, 10)); // the way there takes longer than no time
       return shelf.quiet(id, limitMs);
@@ -31,6 +32,7 @@ function otherShelf(events: string[], before: () => Promise<void>): OtherShelf {
       await shelf.unload(id);
       events.push('unloaded');
     },
+    uses: async () => shelf.uses(),
   };
 }
 
@@ -59,6 +61,8 @@ t.test(
       shelves: joinShelves(createShelf(), () => [other]),
       locate: async path => ({ path, options: {}, notes: [], release: async () => {} }),
       warn: () => {},
+      limits: { maxModels: 0, maxBytes: 0, memory: createMemory(0) },
+      usualTimeoutMs: 0,
     });
     await (await registry.register({ url: iris })).loaded;
     await registry.unregister('iris', undefined, 0);

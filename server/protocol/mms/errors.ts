@@ -13,7 +13,7 @@ export const errorTable: ErrorTable = {
   INFER_MODEL_INVALID: { status: 400, type: 'InvalidModelException' },
   INFER_MODEL_EXISTS: { status: 409, type: 'ConflictStatusException' },
   INFER_QUEUE_FULL: { status: 503, type: 'ServiceUnavailableException' },
-  INFER_DEADLINE: { status: 503, type: 'ServiceUnavailableException' },
+  INFER_DEADLINE: { status: 504, type: 'GatewayTimeoutException' },
   INFER_CANCELLED: { status: 503, type: 'ServiceUnavailableException' },
   INFER_CLOSED: { status: 503, type: 'ServiceUnavailableException' },
   INFER_ENGINE_UNAVAILABLE: { status: 503, type: 'ServiceUnavailableException' },
@@ -59,6 +59,7 @@ function errorReply(status: number, type: string, message: string, retryAfterMs 
 function answerTo(error: InferenceError) {
   const { type, status } = errorTable[codeOf(error)];
   if (error.detail === downloadFailed) return { type: 'DownloadModelException', status };
+  if (error.detail === 'predicted') return errorTable.INFER_QUEUE_FULL; // it was not even begun
   return { type, status: error.detail === 'storage-full' ? 507 : status };
 }
 

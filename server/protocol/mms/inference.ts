@@ -6,10 +6,11 @@ import type { Given } from '../../decode/index.js';
 import { jsonReply } from '../../reply.js';
 import type { Handler, HttpReply, HttpRequest, Route, ServerContext } from '../../route.js';
 import { errors } from './errors.js';
-import { find, variantFor, variantHeader } from './lead.js';
+import { variantFor, variantHeader, withModel } from './lead.js';
 import { wrapped } from './legacy.js';
 import { readName } from './names.js';
 import { predict } from './predict.js';
+import { checkTarget } from './target.js';
 
 type Fail = Parameters<Handler>[2];
 
@@ -40,10 +41,8 @@ export function inferenceRoutes(server: ServerContext): Route[] {
       ? found.then(named => ask(server, { request, ...named }, fail))
       : ask(server, { request, ...found }, fail);
   };
-  const explanations: Handler = (_, [name = '', version]) => {
-    find(server, name, version);
-    return errors.fromStatus(501, '');
-  };
+  const explanations: Handler = (_, [name = '', version]) =>
+    withModel(server, { name, version }, () => errors.fromStatus(501, ''));
   return [
     { ...any('/ping/*', health), isOpen: true },
     ...(profile === 'mms-0.x' ? [{ ...any('/', health), method: 'GET' } as const] : []),
@@ -65,11 +64,11 @@ function queryOf({ query }: HttpRequest): Given {
 }
 
 /** Unlike MMS, which says 200 whatever happens, so that a load balancer learns it from the status. */
-function healthOf({ config, isDraining }: ServerContext): Handler {
+function healthOf({ config, isReady }: ServerContext): Handler {
   const isLegacy = config.profile === 'mms-0.x';
   const unhealthy = config.profile === 'torchserve' ? 500 : 503;
   return () => {
-    const isHealthy = !isDraining();
+    const isHealthy = isReady();
     const legacyText = { health: isHealthy ? 'healthy!' : 'unhealthy!' };
     const text = { status: isHealthy ? 'Healthy' : 'Unhealthy' };
     return jsonReply(isHealthy ? 200 : unhealthy, isLegacy ? legacyText : text);
@@ -81,11 +80,12 @@ function ask(
   { request, name, version, given }: Call,
   fail: Fail,
 ): HttpReply | Promise<HttpReply> {
+  checkTarget(server, name, request);
   const variant = version === undefined ? variantFor(server, name, request) : undefined;
-  const run = (chosen: string | undefined) => {
-    const served = find(server, name, chosen);
-    return predict(server, { request, served, given, config: server.config });
-  };
+  const run = (chosen: string | undefined) =>
+    withModel(server, { name, version: chosen }, served =>
+      predict(server, { request, served, given, config: server.config }),
+    );
   return variant === undefined
     ? run(version)
     : told(variant.name, fail, () => run(variant.version));

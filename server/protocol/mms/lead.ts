@@ -6,6 +6,7 @@ import { headerOf } from '../../headers.js';
 import type { HttpRequest, ServerContext } from '../../route.js';
 import type { Served } from '../../shelf.js';
 import { choose, countVariant, type Traffic, type Variant } from '../../traffic.js';
+import { type Wanted, withServed } from '../../with_served.js';
 import { modelNotFound, versionNotFound } from './known.js';
 import { profileOf } from './profile.js';
 
@@ -39,11 +40,18 @@ function pick(traffic: Traffic, request: HttpRequest): Variant {
   throw badInput(`header ${targetHeader}`, `one of ${known}`, quote(target));
 }
 
-/** @throws  an error of MMS when there is nothing to run. */
-export function find(server: ServerContext, name: string, version?: string): Served {
-  const found = server.find(name, version);
-  if (typeof found === 'object') return found;
-  if (found === 'no-model') throw modelNotFound(name);
-  if (found === 'no-version') throw versionNotFound(name, version);
-  throw new InferenceError('INFER_CLOSED', profileOf(server.config).noWorker(name, version));
+/**
+ * Runs a request with its model, which is loaded first when it was unloaded to make room.
+ * @throws  an error of MMS when there is nothing to run.
+ */
+export function withModel<T>(
+  server: ServerContext,
+  { name, version }: Wanted,
+  run: (served: Served) => T | Promise<T>,
+): T | Promise<T> {
+  return withServed(server, { name, version }, run, why => {
+    if (why === 'no-model') return modelNotFound(name);
+    if (why === 'no-version') return versionNotFound(name, version);
+    return new InferenceError('INFER_CLOSED', profileOf(server.config).noWorker(name, version));
+  });
 }

@@ -15,6 +15,7 @@ import { modelNotFound, requireKnown, shown } from './known.js';
 import { describeForTorchServe, describeModel, listModels } from './models.js';
 import { jsonParameters, type Parameters, queryParameters } from './parameters.js';
 import { type Profile, profileOf } from './profile.js';
+import { checkTarget, targetOf } from './target.js';
 import { trafficRoutes } from './traffic.js';
 
 const listener = 'management';
@@ -29,7 +30,7 @@ export function managementRoutes(server: ServerContext): Route[] {
       listener,
       method: 'GET',
       path: '/models',
-      handle: ({ query }) => jsonReply(200, listModels(defaults(registry), query)),
+      handle: ({ query }) => jsonReply(200, listOf(server, query)),
     },
     { listener, method: 'POST', path: '/models', handle: request => register(server, request) },
     { listener, method: 'GET', path: model, handle: (_, [name = '']) => describe(server, name) },
@@ -43,7 +44,10 @@ export function managementRoutes(server: ServerContext): Route[] {
       listener,
       method: 'DELETE',
       path: model,
-      handle: (_, [name = '']) => unregister(server, { name }),
+      handle: (request, [name = '']) => {
+        checkTarget(server, name, request);
+        return unregister(server, { name });
+      },
     },
     ...trafficRoutes(server),
     {
@@ -92,6 +96,14 @@ function defaults(registry: Registry) {
   return registry.list().filter(({ name }) => !seen.has(name) && seen.add(name));
 }
 
+/** SageMaker is told of models that can be used now. */
+function listOf({ registry, config }: ServerContext, query: string): object {
+  const isMulti = config.sageMaker === 'multi';
+  const known = defaults(registry);
+  const listed = isMulti ? known.filter(({ model }) => model !== undefined) : known;
+  return listModels(listed, query, isMulti);
+}
+
 function describe({ registry, config }: ServerContext, name: string, version?: string): HttpReply {
   const { isTorchServe } = profileOf(config);
   const shape = isTorchServe ? describeForTorchServe : describeModel;
@@ -115,6 +127,10 @@ async function register(server: ServerContext, request: HttpRequest): Promise<Ht
     throw refusal(400, 'BadRequestException', `Invalid RuntimeType value: ${shown(runtime)}`);
   }
   const name = given.text('model_name');
+  if (server.config.sageMaker === 'multi' && (name === undefined || name === '')) {
+    throw refusal(400, 'BadRequestException', 'Parameter model_name is required.');
+  }
+  const target = targetOf(request) || undefined;
   const version = given.text('model_version');
   const workers = Math.max(0, workersOf(given, 'initial_workers') ?? server.config.defaultWorkers);
   const options = optionsOf(given, isJson ? 1000 : profile.timeoutUnitMs);
@@ -124,7 +140,9 @@ async function register(server: ServerContext, request: HttpRequest): Promise<Ht
     throw error;
   };
   const { loaded } = await inWords(profile, () =>
-    server.registry.register({ url, name, version, workers, options }).catch(logged),
+    server.registry
+      .register({ url, name, version, workers, options, ...(target && { target }) })
+      .catch(logged),
   );
   if (given.flag('synchronous') === false && workers > 0) {
     loaded.catch(error =>

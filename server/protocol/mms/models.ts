@@ -8,19 +8,27 @@ const mostModels = 100;
 
 /**
  * One page of models, sorted by name.
+ * @param isMulti  whether the rules of SageMaker's multi-model endpoints hold: a limit of 0 counts as the default,
+ *               and the token is there only when more models are.
  * @param query  `limit` (0 to 100, default 100) and `next_page_token` (default 0); other numbers count as the
  *               default, and what is no number as well.
  * @source       MMS management API: the token is there whenever a full page was given, even at the very end.
  */
-export function listModels(models: readonly Registration[], query: string): object {
+export function listModels(
+  models: readonly Registration[],
+  query: string,
+  isMulti = false,
+): object {
   const options = new URLSearchParams(query);
   const limit = integerOf(options.get('limit') ?? undefined) ?? mostModels;
-  const size = limit < 0 || limit > mostModels ? mostModels : limit;
+  const least = isMulti ? 1 : 0;
+  const size = limit < least || limit > mostModels ? mostModels : limit;
   const start = Math.max(0, integerOf(options.get('next_page_token') ?? undefined) ?? 0);
   const page = models
     .slice(start, start + size)
     .map(({ name, url }) => ({ modelName: name, modelUrl: url }));
-  const token = start + size <= models.length ? { nextPageToken: String(start + size) } : {};
+  const isMore = start + size < models.length + (isMulti ? 0 : 1);
+  const token = isMore ? { nextPageToken: String(start + size) } : {};
   return { ...token, models: page };
 }
 

@@ -6,6 +6,7 @@ import type { Registration, Registry } from '../../registry/index.js';
 import type { HttpRequest, ServerContext } from '../../route.js';
 import type { Served } from '../../shelf.js';
 import { choose, countVariant } from '../../traffic.js';
+import { withServed } from '../../with_served.js';
 import { refusal } from './errors.js';
 
 /** Names of the element types on the wire; TYPE_ and the name stand in configurations, but for strings. */
@@ -44,23 +45,30 @@ function notReady(name: string, version: string): Error {
   return refusal(503, unknown(name, `version ${version} is not at ready state`));
 }
 
+/** A request with the name of the model and, where it has one, the version. */
+interface Asking {
+  readonly request: HttpRequest;
+  readonly params: readonly string[];
+}
+
 /**
- * What this thread runs for a request; without a version the share of the traffic that it falls into, else the default.
+ * Runs a request with its model; without a version the share of the traffic that it falls into, else the default. What
+ * was unloaded to make room is loaded first.
  * @throws  what the protocol says when there is nothing to run.
  */
-export function findServed(
+export function withModel<T>(
   server: ServerContext,
-  request: HttpRequest,
-  [name = '', version]: readonly string[],
-): Served {
-  const wanted = version ?? variantFor(server, request, name);
-  const found = server.find(name, wanted);
-  if (typeof found === 'object') return found;
-  if (found === 'no-model') throw unknownModel(name);
-  if (found === 'no-version') throw unknownVersion(name, wanted ?? '');
-  throw wanted === undefined
-    ? refusal(503, unknown(name, 'has no version at ready state'))
-    : notReady(name, wanted);
+  { request, params: [name = '', given] }: Asking,
+  run: (served: Served) => T | Promise<T>,
+): T | Promise<T> {
+  const version = given ?? variantFor(server, request, name);
+  return withServed(server, { name, version }, run, why => {
+    if (why === 'no-model') return unknownModel(name);
+    if (why === 'no-version') return unknownVersion(name, version ?? '');
+    return version === undefined
+      ? refusal(503, unknown(name, 'has no version at ready state'))
+      : notReady(name, version);
+  });
 }
 
 function variantFor(server: ServerContext, request: HttpRequest, name: string): string | undefined {
@@ -81,14 +89,42 @@ export function isReady(registration: Registration): registration is Ready {
   return registration.model !== undefined && registration.maxWorkers > 0;
 }
 
-/** @throws  as findServed(). */
-export function findReady(registry: Registry, [name = '', version]: readonly string[]): Ready {
+/** Whether requests are answered: what was unloaded to make room is loaded for the next one. */
+export function isServing(registration: Registration): boolean {
+  return isReady(registration) || registration.isEvicted;
+}
+
+/** @throws  as withModel(). */
+export function findServing(
+  registry: Registry,
+  [name = '', version]: readonly string[],
+): Registration {
   const all = registry.versions(name);
   const found = version === undefined ? all[0] : all.find(own => own.version === version);
   if (all.length === 0) throw unknownModel(name);
   if (found === undefined) throw unknownVersion(name, version ?? '');
-  if (!isReady(found)) throw notReady(name, found.version);
+  if (!isServing(found)) throw notReady(name, found.version);
   return found;
+}
+
+/**
+ * Runs with what only a loaded model tells; one that was unloaded to make room is loaded first.
+ * @throws  as withModel(), and what loading throws.
+ */
+export async function withReady<T>(
+  { registry, await: load }: ServerContext,
+  params: readonly string[],
+  run: (ready: Ready) => T,
+): Promise<T> {
+  const found = findServing(registry, params);
+  if (isReady(found)) return run(found);
+  const { name, version } = found;
+  const { model, release } = await load(name, version);
+  try {
+    return run({ ...found, model });
+  } finally {
+    release();
+  }
 }
 
 /** @param versions  that are ready. */

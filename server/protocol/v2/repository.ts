@@ -56,7 +56,9 @@ function indexOf(registry: Registry, body: Buffer): object[] {
     .filter(({ state }) => !ready || state === 'READY');
 }
 
-function stateOf({ model, maxWorkers }: Registration): { state: string; reason?: string } {
+function stateOf(own: Registration): { state: string; reason?: string } {
+  const { model, maxWorkers } = own;
+  if (own.isEvicted) return { state: 'READY' };
   if (model !== undefined) return { state: maxWorkers === 0 ? 'UNLOADING' : 'READY' };
   return maxWorkers > 0 ? { state: 'LOADING' } : { state: 'UNAVAILABLE', reason: 'unloaded' };
 }
@@ -119,13 +121,14 @@ async function register(
   await loaded;
 }
 
-/** All versions that are not there; the others are as they should be. */
+/** All versions that are not there, also those that were unloaded to make room; the others are as they should be. */
 async function loadAll(
   { server, before }: Repository,
   known: readonly Registration[],
 ): Promise<void> {
   const { registry, config } = server;
-  for (const { name, version, maxWorkers } of known) {
+  for (const { name, version, maxWorkers, isEvicted } of known) {
+    if (isEvicted) await registry.demand(name, version);
     if (maxWorkers > 0) continue;
     const lanes = listDevices().lanes;
     const to = before.get(keyOf(name, version)) ?? { min: lanes, max: lanes };
@@ -158,7 +161,8 @@ async function loadAnew(
 function loadFailed(name: string, error: unknown): unknown {
   if (!(error instanceof InferenceError)) return error;
   if (error.code === 'INFER_CLOSED' || error.code === 'INFER_INTERNAL') return error;
-  return refusal(400, `load failed for model ${quoted(name)}: ${error.message}`);
+  const status = error.code === 'INFER_OUT_OF_MEMORY' ? 503 : 400;
+  return refusal(status, `load failed for model ${quoted(name)}: ${error.message}`);
 }
 
 function keyOf(name: string, version: string): string {

@@ -6,7 +6,7 @@ import { packageVersion } from '../../version.js';
 import { absentRoutes } from './absent.js';
 import { errors, jsonReply } from './errors.js';
 import { infer } from './infer.js';
-import { configOf, findReady, findServed, isReady, metadataOf } from './models.js';
+import { configOf, findServing, isServing, metadataOf, withModel, withReady } from './models.js';
 import { repositoryRoutes } from './repository.js';
 import { statisticsRoutes } from './statistics.js';
 import { v1Routes } from './v1.js';
@@ -20,7 +20,7 @@ const model = '/v2/models/{model}';
 function routesOf(server: ServerContext): Route[] {
   const inflate = createInflate(server.config);
   const handle: Handler = (request, params) =>
-    infer(server, { request, served: findServed(server, request, params), inflate });
+    withModel(server, { request, params }, served => infer(server, { request, served, inflate }));
   return [
     ...versioned('/infer').map((path): Route => ({ listener, method: 'POST', path, handle })),
     ...v1Routes(server),
@@ -49,13 +49,13 @@ const extensions = [
 
 function healthRoutes(server: ServerContext): Route[] {
   const about = { name: 'inference-native', version: packageVersion(), extensions };
-  const rows: readonly (readonly [string, () => HttpReply])[] = [
-    ['/v2/health/live', () => live(server)],
-    ['/v2/health/ready', () => ready(server)],
-    ['/v2', () => jsonReply(200, about)],
-    ['/v2/models', () => jsonReply(200, { models: namesOf(server) })],
+  const get = { listener, onMain: true, method: 'GET' } as const;
+  return [
+    { ...get, path: '/v2/health/live', isOpen: true, handle: () => live(server) },
+    { ...get, path: '/v2/health/ready', isOpen: true, handle: () => ready(server) },
+    { ...get, path: '/v2', handle: () => jsonReply(200, about) },
+    { ...get, path: '/v2/models', handle: () => jsonReply(200, { models: namesOf(server) }) },
   ];
-  return rows.map(([path, handle]) => ({ listener, onMain: true, method: 'GET', path, handle }));
 }
 
 function live({ isDraining }: ServerContext): HttpReply {
@@ -63,10 +63,9 @@ function live({ isDraining }: ServerContext): HttpReply {
 }
 
 /** Every model that is meant to serve does; one that was unloaded on request is not meant to. */
-function ready({ isDraining, registry }: ServerContext): HttpReply {
-  const isWaiting = registry.list().some(own => own.maxWorkers > 0 && !isReady(own));
-  const isUp = !isDraining();
-  const value = { ready: isUp && !isWaiting, live: isUp };
+function ready({ isReady, isDraining, registry }: ServerContext): HttpReply {
+  const isWaiting = registry.list().some(own => own.maxWorkers > 0 && !isServing(own));
+  const value = { ready: isReady() && !isWaiting, live: !isDraining() };
   return jsonReply(value.ready ? 200 : 503, value);
 }
 
@@ -74,18 +73,20 @@ function namesOf({ registry }: ServerContext): string[] {
   return [...new Set(registry.list().map(({ name }) => name))];
 }
 
-function modelRoutes({ registry }: ServerContext): Route[] {
-  const metadata: Handler = (_, params) => {
-    const found = findReady(registry, params);
-    const all = registry.versions(found.name).filter(isReady);
-    const versions = params.length > 1 ? [found.version] : all.map(({ version }) => version);
-    return jsonReply(200, metadataOf(found, versions));
-  };
+function modelRoutes(server: ServerContext): Route[] {
+  const { registry } = server;
+  const metadata: Handler = (_, params) =>
+    withReady(server, params, found => {
+      const all = registry.versions(found.name).filter(isServing);
+      const versions = params.length > 1 ? [found.version] : all.map(({ version }) => version);
+      return jsonReply(200, metadataOf(found, versions));
+    });
   const isModelReady: Handler = (_, params) => {
-    const { name } = findReady(registry, params);
+    const { name } = findServing(registry, params);
     return jsonReply(200, { name, ready: true });
   };
-  const config: Handler = (_, params) => jsonReply(200, configOf(findReady(registry, params)));
+  const config: Handler = (_, params) =>
+    withReady(server, params, found => jsonReply(200, configOf(found)));
   const rows: readonly (readonly [string, Handler])[] = [
     ['', metadata],
     ['/ready', isModelReady],

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // KServe's first protocol: `{"instances": [...]}` in, `{"predictions": [...]}` out.
 import type { HttpReply, HttpRequest, Route, ServerContext } from '../../route.js';
+import type { Served } from '../../shelf.js';
 import { errors, jsonReply } from './errors.js';
-import { findReady, findServed, isReady } from './models.js';
+import { findServing, isServing, withModel } from './models.js';
 
 const listener = 'inference';
 const verb = ':predict';
@@ -25,7 +26,7 @@ export function v1Routes(server: ServerContext): Route[] {
       handle: () => {
         const names = registry
           .list()
-          .filter(isReady)
+          .filter(isServing)
           .map(({ name }) => name);
         return jsonReply(200, { models: [...new Set(names)] });
       },
@@ -36,7 +37,7 @@ export function v1Routes(server: ServerContext): Route[] {
       method: 'GET',
       path,
       handle: (_, [name = '']) => {
-        findReady(registry, [name]);
+        findServing(registry, [name]);
         return jsonReply(200, { name, ready: true });
       },
     },
@@ -50,8 +51,15 @@ function predict(
   call: string,
 ): HttpReply | Promise<HttpReply> {
   if (!call.endsWith(verb)) return errors.fromStatus(404, '');
-  const served = findServed(server, request, [call.slice(0, -verb.length)]);
-  const { maxResponseBytes } = server.config;
+  const params = [call.slice(0, -verb.length)];
+  return withModel(server, { request, params }, served => run(server, request, served));
+}
+
+function run(
+  { config: { maxResponseBytes } }: ServerContext,
+  request: HttpRequest,
+  served: Served,
+): Promise<HttpReply> {
   const { signal, asksForTiming, body } = request;
   const options = {
     forms: ['instances'],
