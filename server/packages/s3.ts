@@ -62,9 +62,9 @@ export async function openObject(
   const command = new GetObjectCommand(nameOf(url));
   try {
     const abortSignal = AbortSignal.any([signal, silent.signal]);
-    const { Body: stream, ContentLength: sizeBytes = 0 } = await client.send(command, {
-      abortSignal,
-    });
+    abortSignal.throwIfAborted();
+    const sent = client.send(command, { abortSignal });
+    const { Body: stream, ContentLength: sizeBytes = 0 } = await unlessAborted(sent, abortSignal);
     if (stream === undefined) throw new Error('expected an object, got none');
     addAbortSignal(signal, stream);
     const end = () => {
@@ -78,6 +78,23 @@ export async function openObject(
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The client does not look at its signal while it asks for credentials, by a program that may hang. */
+function unlessAborted(sent: Promise<S3Object>, signal: AbortSignal): Promise<S3Object> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(signal.reason);
+    signal.addEventListener('abort', giveUp, { once: true });
+    const take = (object: S3Object) => {
+      signal.removeEventListener('abort', giveUp);
+      if (signal.aborted) object.Body?.destroy();
+      resolve(object);
+    };
+    sent.then(take, error => {
+      signal.removeEventListener('abort', giveUp);
+      reject(error);
+    });
+  });
 }
 
 async function installed(): Promise<S3Library> {
