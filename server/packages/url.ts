@@ -87,6 +87,9 @@ function fileName(pathname: string): string {
 
 const fetched: readonly string[] = ['http:', 'https:', 's3:'];
 
+/** What never has to be percent-encoded. @source RFC 3986 section 2.3 */
+const needless = /%(?:2[de]|3\d|[46][1-9a-f]|[57][\da]|5f|7e)/i;
+
 /** @throws  INFER_MODEL_NOT_FOUND where no pattern matches, INFER_BAD_INPUT for what is never allowed. */
 export function checkAllowed(url: URL, allowed: readonly RegExp[]): void {
   const { href, protocol, username, password, hostname, pathname } = url;
@@ -96,6 +99,10 @@ export function checkAllowed(url: URL, allowed: readonly RegExp[]): void {
   if (/%2f|%5c/i.test(pathname)) {
     // A server may take it for a slash, and `..` beside it would lead elsewhere than the pattern sees.
     throw refused(href, 'expected a path without %2F and %5C');
+  }
+  if (protocol === 's3:' && needless.test(pathname)) {
+    // The key is the decoded path, so that it would not be what the pattern sees.
+    throw refused(href, 'expected letters, digits, -, ., _ and ~ as they are, not percent-encoded');
   }
   if (!fetched.includes(protocol) || !allowed.some(rule => rule.test(href))) {
     const shown = shownUrl(href);

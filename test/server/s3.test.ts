@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Models by s3: with the client of AWS, from a service on this machine.
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { PassThrough, type Readable } from 'node:stream';
 import { inspect } from 'node:util';
 import t from 'tap';
 import { type DownloadRules, download } from '../../server/packages/download.js';
@@ -139,6 +140,31 @@ for (const path of ['s3://bucket/silent.mar', 's3://bucket/stops.mar']) {
   });
 }
 
+t.test('a client that never answers is given up, by silence and by the end', async t => {
+  const asked = new EventEmitter();
+  class S3Client {
+    send = () => new Promise<{ Body: Readable }>(resolve => asked.emit('send', resolve));
+    destroy() {}
+  }
+  const loadS3 = async () => ({ S3Client, GetObjectCommand: class {} });
+  const path = 's3://bucket/a.mar';
+  const first = once(asked, 'send');
+  const impatient = download(path, place(), { ...usual, idleMs: 50, loadS3 });
+  t.equal((await failure(impatient)).message, `Download model timeout: ${path}`);
+  const Body = new PassThrough();
+  const closed = once(Body, 'close');
+  const [answer] = await first;
+  answer({ Body });
+  await closed;
+  const end = new AbortController();
+  const second = once(asked, 'send');
+  const ended = download(path, place(), { ...usual, ending: end.signal, loadS3 });
+  await second;
+  const reason = new Error('the end');
+  end.abort(reason);
+  await t.rejects(ended, reason);
+});
+
 const never = [
   { path: 's3://bucket/other/a.mar', says: /^Given URL .* does not match any allowed/ },
   { path: 's3://bucket/x/../other/a.mar', says: /does not match any allowed/ },
@@ -147,6 +173,9 @@ const never = [
   { path: 's3:/a.mar', says: /expected s3:\/\/bucket\/key/ },
   { path: 's3:a.mar', says: /expected s3:\/\/bucket\/key/ },
   { path: 's3://user:word@bucket/a.mar', says: /expected no user and password/ },
+  { path: 's3://bucket/%6fther/a.mar', says: /expected letters, digits, .* not percent-encoded/ },
+  { path: 's3://bucket/x%2D/a.mar', says: /not percent-encoded/ },
+  { path: 's3://bucket/x%39%7E/a.mar', says: /not percent-encoded/ },
   { path: 's3://bucket/x%2Fa.mar', says: /expected a path without %2F/ },
   { path: 's3://bucket/a.txt', says: /expected a path that ends in/ },
 ] as const;
