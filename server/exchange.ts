@@ -82,10 +82,27 @@ export function accept(all: Exchanges, arrival: Arrival): void {
   }
 }
 
-/** A body that still comes is not read, so that nothing can follow it. */
+/**
+ * A body is read first, and dropped: bytes that nobody has read make the system reset the connection, and the client
+ * would not get the answer. One that is too large is not worth that; a chunk counts as one byte more than it has.
+ */
 function turnAway(all: Exchanges, exchange: Exchange, reply: HttpReply): void {
-  if (exchange.body === undefined) answerInside(all, exchange, reply);
-  else sendApart(all, exchange, { ...reply, close: true });
+  const { body, res } = exchange;
+  if (body === undefined) {
+    answerInside(all, exchange, reply);
+    return;
+  }
+  const last = () => sendApart(all, exchange, { ...reply, close: true });
+  if (body.refusal !== undefined) {
+    last();
+    return;
+  }
+  let leftBytes = body.maxBytes;
+  res.onData((chunk, isLast) => {
+    if (exchange.over || leftBytes < 0) return;
+    leftBytes -= chunk.byteLength + 1;
+    if (isLast || leftBytes < 0) last();
+  });
 }
 
 function begin(all: Exchanges, { res, req, respond, method }: Arrival): Exchange {
@@ -147,9 +164,9 @@ type Answer = (all: Exchanges, exchange: Exchange, reply: HttpReply) => void;
  * answer closes the connection. While no answer is written it stops there and drops them.
  */
 function answerInside(all: Exchanges, exchange: Exchange, reply: HttpReply): void {
-  // An answer to HEAD cannot close; the client is only asked to. While draining the bytes behind may be good requests,
-  // which are answered as well: the end of the drain closes the connection.
-  if (exchange.request.method !== 'HEAD' && closes(exchange, reply)) {
+  // While draining the bytes behind may be good requests, which are answered as well: the end of the drain closes the
+  // connection.
+  if (!isHeadOnly(exchange, reply) && closes(exchange, reply)) {
     sendApart(all, exchange, reply);
   } else send(all, exchange, reply);
 }
@@ -270,7 +287,7 @@ function send(all: Exchanges, exchange: Exchange, reply: HttpReply): void {
   const startMs = performance.now();
   const { res, request, head } = exchange;
   const { status, body } = reply;
-  const isHead = request.method === 'HEAD' && head.refusal === undefined;
+  const isHead = isHeadOnly(exchange, reply);
   const isWhole = !isHead && body.length <= streamedBytes;
   const close = all.draining || closes(exchange, reply);
   all.replies.set(status, (all.replies.get(status) ?? 0) + 1);
@@ -304,6 +321,12 @@ function writeHead(exchange: Exchange, reply: HttpReply, rest: string): void {
 
 function closes({ head }: Exchange, { close, status }: HttpReply): boolean {
   return asksToClose(head) || (close ?? status >= 400);
+}
+
+/** Of what HEAD is told. It cannot close, the client is only asked to: where what follows is no request, it will not do. */
+function isHeadOnly({ request, head, body }: Exchange, { close }: HttpReply): boolean {
+  const mustClose = head.refusal !== undefined || (close === true && body !== undefined);
+  return request.method === 'HEAD' && !mustClose;
 }
 
 function asksToClose({ connection }: Head): boolean {
