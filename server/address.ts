@@ -2,7 +2,7 @@
 // Which API listens where, and why an address cannot be listened on.
 import { once } from 'node:events';
 import { lstatSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { BlockList, connect, createServer, isIP } from 'node:net';
 import type { Config } from './config.js';
 import { bad } from './layers.js';
 import type { Address, ListenerName } from './route.js';
@@ -64,10 +64,23 @@ function readHost(host: string, key: string): Pick<Address, 'scheme' | 'host'> {
   return { scheme, host: name.replace(/^\[|\]$/g, '') };
 }
 
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8);
+loopback.addAddress('::1', 'ipv6');
+
 /** Whether pages of the web that a browser on this machine shows could be led here, and no other machine can come. */
-export function isLoopback({ scheme, host }: Address): boolean {
-  if (scheme === 'unix') return false;
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+export function isLoopback(address: Address): boolean {
+  if (address.scheme === 'unix') return false;
+  const name = usualName(address);
+  const family = isIP(name);
+  return family === 0 ? name === 'localhost' : loopback.check(name, `ipv${family === 6 ? 6 : 4}`);
+}
+
+/** In lower case, and an IP address as it is usually written: the system takes 127.1 for one as well. */
+function usualName(address: Address): string {
+  const url = nameOf(address);
+  if (!URL.canParse(url)) return address.host; // an IPv6 address with a zone
+  return new URL(url).hostname.replace(/^\[|\]$/g, '');
 }
 
 /** Whether other machines can come. */

@@ -3,11 +3,12 @@
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import t from 'tap';
-import { addressesOf, nameOf } from '../../server/address.js';
+import t, { type Test } from 'tap';
+import { addressesOf, isLoopback, nameOf } from '../../server/address.js';
 import { createResponder } from '../../server/app.js';
 import { explainText } from '../../server/explain.js';
 import { createHttp } from '../../server/http.js';
@@ -23,21 +24,66 @@ import { ask, fileOf, folder, keystore } from './tls_files.js';
 const limits = { maxRequestBytes: 2 ** 20, maxBufferedBytes: 2 ** 21, maxHeaderBytes: 4096 };
 const tokenFile = fileOf('the-secret');
 
-t.test('who is not let in is told so before the body has come', async t => {
-  const http = await createHttp({ ...limits, errors: defaultErrors });
-  const admit = () => defaultErrors.fromStatus(401, '');
+const whole = [
+  'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc',
+  'HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc',
+  'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
+];
+const tooLarge = [
+  `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\n\r\n`,
+  `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${'1\r\na\r\n'.repeat(60)}`,
+];
+
+/** Lets nobody in. */
+async function startClosed(t: Test, maxRequestBytes: number) {
+  const http = await createHttp({ ...limits, maxRequestBytes, errors: defaultErrors });
+  const admit = t.captureFn(() => defaultErrors.fromStatus(401, ''));
   const respond = Object.assign(() => textReply('text/plain', 'fine'), { admit });
   const port = await http.listen({ scheme: 'http', host: '127.0.0.1', port: 0 }, { respond });
-  const head = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n';
-  const text = await exchange(`http://127.0.0.1:${port}`, head);
-  t.match(text, /^HTTP\/1\.1 401 [\s\S]*connection: close/i);
+  t.teardown(() => http.drain(0, 1000));
+  return { url: `http://127.0.0.1:${port}`, admit, http };
+}
+
+t.test('who is not let in gets to know it, also while the body is sent', async t => {
+  const { url } = await startClosed(t, 8 * 2 ** 20);
+  const sent = request(url, { method: 'POST' });
+  sent.end(Buffer.alloc(4 * 2 ** 20));
+  const [response] = await once(sent, 'response');
+  response.resume();
+  t.equal(response.statusCode, 401);
+});
+
+t.test('a body that is not let in is not kept, and nothing behind it is a request', async t => {
+  const { url, admit, http } = await startClosed(t, 100);
+  for (const bytes of [...whole, ...tooLarge]) {
+    const text = await exchange(url, bytes);
+    t.match(text, /^HTTP\/1\.1 401 [\s\S]*connection: close/i, bytes.slice(0, 90));
+  }
+  const before = admit.args().length;
+  for (const bytes of whole) {
+    await exchange(url, `${bytes}GET / HTTP/1.1\r\nHost: a\r\n\r\n`);
+  }
+  t.equal(admit.args().length, before + whole.length);
   t.equal(http.stats().bufferedBytes, 0);
-  const twice = await exchange(
-    `http://127.0.0.1:${port}`,
-    `${head}GET / HTTP/1.1\r\nHost: a\r\n\r\n`,
-  );
-  t.equal(twice.split('HTTP/1.1').length, 2, 'nothing behind it is taken for a request');
-  await http.drain(0, 1000);
+});
+
+const hosts = [
+  ...['127.0.0.1', '127.9.9.9', '127.1', 'LOCALHOST', '[::1]', '[0:0:0:0:0:0:0:1]'].map(host => ({
+    host,
+    is: true,
+  })),
+  { host: '[::ffff:127.0.0.1]', is: true },
+  ...['127.example.com', '0.0.0.0', '::', '::2', 'fe80::1%lo', 'unix:/127.0.0.1'].map(host => ({
+    host,
+    is: false,
+  })),
+];
+
+t.test('loopback addresses are known, however they are written', async t => {
+  for (const { host, is } of hosts) {
+    const [first] = addressesOf(readConfig(['--host', host], {}));
+    t.equal(first !== undefined && isLoopback(first), is, host);
+  }
 });
 
 /** One route of the management API, as a page of another site would reach it on this machine. */
@@ -197,6 +243,7 @@ t.test('a socket is taken over from a process that is gone, and from no other', 
   leaveSocket(path);
   t.ok(existsSync(path));
   await http.listen(address, { respond });
+  t.equal(statSync(path).mode & 0o777, 0o700);
   t.equal((await ask(`unix:${path}:/`)).text, 'fine');
   await http.drain(0, 1000);
 });
