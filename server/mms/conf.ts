@@ -116,25 +116,42 @@ function readNginx(lines: readonly Line[]): ConfEntries {
   const entries: Entry[] = [];
   const notes: ConfigNote[] = [];
   const reason = 'there is no nginx here';
-  for (const { name, words, source } of directivesOf(lines)) {
+  const directives = directivesOf(lines);
+  const listens = readListens(directives);
+  for (const { name, words, source } of directives) {
     const key = filesOfTls.get(name);
-    if (name === 'listen') {
-      entries.push({ key: 'inference_address', value: listenAddress(words), source });
-    } else if (key !== undefined) {
-      entries.push({ key, value: words[0] ?? '', source });
-    } else if (name !== 'server') {
+    if (key !== undefined) entries.push({ key, value: words[0] ?? '', source });
+    else if (name !== 'server' && name !== 'listen' && name !== 'ssl') {
       notes.push({ kind: 'ignored', key: name, source, reason });
     }
   }
-  return { entries, notes };
+  return { entries: [...entries, ...listens.entries], notes: [...notes, ...listens.notes] };
+}
+
+/** There is one address here: one that speaks TLS where there is any, for what was secret must not go in the clear. */
+function readListens(directives: readonly Directive[]): ConfEntries {
+  const allTls = directives.some(({ name, words }) => name === 'ssl' && words[0] === 'on');
+  const found = directives
+    .filter(({ name }) => name === 'listen')
+    .map(({ words: [where = '', ...flags], source }) => {
+      const value = listenAddress(where, allTls || flags.includes('ssl'));
+      return { key: 'inference_address', value, source };
+    });
+  const kept = found.find(({ value }) => value.startsWith('https:')) ?? found[0];
+  if (kept === undefined) return { entries: [], notes: [] };
+  const reason = `expected one address, got several: ${kept.value} is taken`;
+  const notes = found
+    .filter(entry => entry !== kept)
+    .map(({ source }) => ({ kind: 'unsupported', key: 'listen', source, reason }) as const);
+  return { entries: [kept], notes };
 }
 
 /** @source  nginx: `listen [address:]port [flags]`, or an address alone, with port 80; all addresses are `*`. */
-function listenAddress([where = '', ...flags]: readonly string[]): string {
+function listenAddress(where: string, isTls: boolean): string {
   if (where.startsWith('unix:')) return where;
   const [, address = '*', port] = /^(?:(.*):)?(\d+)$/.exec(where) ?? [undefined, where, '80'];
   const host = address === '*' ? '0.0.0.0' : address;
-  return `${flags.includes('ssl') ? 'https' : 'http'}://${host}:${port}`;
+  return `${isTls ? 'https' : 'http'}://${host}:${port}`;
 }
 
 function flagNote({ key, source }: Entry): ConfigNote {

@@ -279,6 +279,13 @@ const listens = [
     listen: 'ssl_certificate /c.pem;\nssl_certificate_key /k.pem;',
     is: { tlsCertificateFile: '/c.pem', tlsPrivateKeyFile: '/k.pem' },
   },
+  { listen: 'listen 443;\nssl on;', is: { host: 'https://0.0.0.0', port: 443 } },
+  { listen: 'listen 443;\nssl off;', is: { host: '0.0.0.0', port: 443 } },
+  {
+    listen: 'listen 80;\nlisten 443 ssl;\nlisten unix:/tmp/s;',
+    is: { host: 'https://0.0.0.0', port: 443 },
+    dropped: [3, 5],
+  },
   { listen: 'listen unix:/tmp/s;', is: { host: 'unix:/tmp/s' } },
   { listen: 'listen a:b:c;', says: /:3: inference_address: expected http:\/\/host:port/ },
 ] as const;
@@ -286,9 +293,19 @@ const listens = [
 for (const { listen, ...then } of listens) {
   t.test(`nginx's "${listen}" says where to listen`, async t => {
     const path = fileOf(`[MMS Arguments]\n[Nginx]\n${listen}\n`, '.conf');
-    const read = () => explain(['--mms-config', path]).config;
-    if ('says' in then) t.throws(read, { code: 'INFER_BAD_INPUT', message: then.says });
-    else t.match(read(), then.is);
+    const read = () => explain(['--mms-config', path]);
+    if ('says' in then) {
+      t.throws(read, { code: 'INFER_BAD_INPUT', message: then.says });
+      return;
+    }
+    const { config, notes } = read();
+    t.match(config, then.is);
+    const dropped = 'dropped' in then ? then.dropped : [];
+    t.match(
+      notes,
+      dropped.map(line => ({ kind: 'unsupported', source: `${path}:${line}` })),
+    );
+    t.equal(notes.length, dropped.length);
   });
 }
 
