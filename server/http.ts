@@ -153,9 +153,13 @@ async function drain(state: State, graceMs: number, limitMs: number): Promise<Cu
   return cut;
 }
 
+/** Paths first: once nobody listens another process may take one over, and its socket would be removed. */
 function stopListening({ uws, sockets, paths }: State): void {
-  for (const socket of sockets.splice(0)) uws.us_listen_socket_close(socket);
-  for (const path of paths.splice(0)) rmSync(path, { force: true });
+  try {
+    for (const path of paths.splice(0)) rmSync(path, { force: true });
+  } finally {
+    for (const socket of sockets.splice(0)) uws.us_listen_socket_close(socket);
+  }
 }
 
 function close(state: State): void {
