@@ -222,11 +222,11 @@ async function listenAll(server: Server, stop: StopSignal): Promise<Urls> {
       const url = nameOf({ ...address, port });
       for (const listener of listeners) urls[listener] = url;
     }
+    await security.release();
   } catch (error) {
     await http.drain(0, 0);
     throw error;
   }
-  await security.release();
   return urls;
 }
 
