@@ -5,6 +5,7 @@ import { type Given, isPlain, typeOf } from '../../decode/index.js';
 import type { HttpRequest, ServerContext } from '../../route.js';
 import { refusal } from './errors.js';
 import { modelNotFound } from './known.js';
+import { queryParameters } from './parameters.js';
 
 export interface Named {
   readonly name: string;
@@ -22,7 +23,7 @@ export function readName(server: ServerContext, request: HttpRequest): Named | P
   const [, model] = onlyName.exec(query) ?? [];
   if (model !== undefined) return { name: model, given: {} };
   const fields = readQuery(query);
-  const asked = textOf(fields, key);
+  const asked = queryParameters(query).text(key);
   const given = { query: fields };
   return asked ? { name: asked, given } : nameWithout(server, request, given, asked);
 }
