@@ -53,6 +53,7 @@ const routes: readonly Row[] = [
     '/predictions/iris/1/a/b',
     '/invocations',
     '/invocations?model_name=iris',
+    '/invocations?model_name=iris&model_name=none',
     '/invocations?model_name=&x=1',
     '/models/iris/invoke',
     '/iris/predict',
@@ -94,6 +95,7 @@ const routes: readonly Row[] = [
   ...[
     '/predictions/none',
     '/invocations?model_name=none',
+    '/invocations?model_name=none&model_name=iris',
     '/models/none/invoke',
     '/none/predict',
   ].flatMap(path =>
@@ -357,10 +359,15 @@ const commands = [
   },
 ] as const;
 
+/** @source  POSIX, Shell Command Language 2.8.2. */
+const notFoundByShell = 127;
+
 /** Where there is no curl, the same bytes are sent without it. */
 async function runCommand(command: string): Promise<string> {
-  const { status, stdout } = spawnSync(command, { cwd: folder, shell: true, encoding: 'utf8' });
+  const settings = { cwd: folder, shell: true, encoding: 'utf8' } as const;
+  const { status, stdout, stderr } = spawnSync(command, settings);
   if (status === 0) return stdout;
+  if (status !== notFoundByShell) throw new Error(`${command}: status ${status}: ${stderr}`);
   const [url = ''] = /http:\S+/.exec(command) ?? [];
   const options = command.includes('-F') ? { body: formOf('data', kitten, 'image/jpeg') } : {};
   return (await call(url, options)).text;
