@@ -141,6 +141,7 @@ t.test('a model whose files say a version that is taken leaves the default alone
   const setup = setUp();
   const first = setup.register('a');
   const second = setup.register('b', { version: '2' });
+  await until(() => setup.registry.versions('m').length === 2);
   (await setup.loadOf('a')).end('2');
   t.match(await failure(first), { code: 'INFER_MODEL_EXISTS' });
   (await setup.loadOf('b')).end();
