@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The handle of a loaded model that JS sees: submit, describe, submitJson, submitV2, cancel, info, lanes,
-// stats, scale, close.
+// The handle of a loaded model that JS sees: requests in three forms, what it is, scale, close.
 // Threads: js, of the environment that loaded it. Collected without close(), it gives its share
 // back.
 #pragma once

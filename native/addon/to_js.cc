@@ -206,8 +206,8 @@ Napi::Array runsByRows(Napi::Env env, const Metrics& metrics) {
       continue;
     }
     const auto time = static_cast<double>(all[rows].time.load(std::memory_order_relaxed));
-    for (const double value : {static_cast<double>(rows), static_cast<double>(runs),
-                               time / kNanosecondsPerSecond}) {
+    for (const double value :
+         {static_cast<double>(rows), static_cast<double>(runs), time / kNanosecondsPerSecond}) {
       out.Set(out.Length(), value);
     }
   }

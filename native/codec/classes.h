@@ -3,7 +3,6 @@
 // Threads: pure functions; any.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>

@@ -4,6 +4,7 @@
 // Threads: values; any.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>

@@ -10,7 +10,6 @@
 #include "native/base/error.h"
 #include "native/base/metrics.h"
 #include "native/base/request.h"
-#include "native/base/request.h"
 #include "native/scheduler/lane.h"
 #include "native/scheduler/queue.h"
 

@@ -9,6 +9,7 @@
 #include "native/base/error.h"
 #include "native/base/request.h"
 #include "native/base/tensor.h"
+#include "native/codec/answer.h"
 #include "native/codec/json_request.h"
 #include "native/codec/tensor_text.h"
 #include "test/native/check.h"

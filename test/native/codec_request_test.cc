@@ -8,6 +8,7 @@
 
 #include "native/base/error.h"
 #include "native/base/tensor.h"
+#include "native/codec/answer.h"
 #include "native/codec/json_request.h"
 #include "native/codec/schema.h"
 #include "test/native/check.h"

@@ -74,8 +74,8 @@ const check::Add kByRows("runs are counted by their rows, those beyond the most 
   const std::vector<std::uint64_t> runs{1, 0, 2, 0, 2};
   for (std::size_t rows = 0; rows < runs.size(); ++rows) {
     check::equal(metrics.byRows()[rows].runs.load(), runs[rows], "runs");
-    check::equal(metrics.byRows()[rows].time.load(),
-                 static_cast<infer::TimeNs>(runs[rows]) * 10, "nanoseconds");
+    check::equal(metrics.byRows()[rows].time.load(), static_cast<infer::TimeNs>(runs[rows]) * 10,
+                 "nanoseconds");
   }
   check::that(metrics.lastRunMs() > 1'700'000'000'000, "a time of this century");
 });
