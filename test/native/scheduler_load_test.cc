@@ -228,7 +228,7 @@ const check::Add kNoMemory("a warm-up that memory cannot hold fails the load alo
   auto spec = rig.spec();
   spec.warmup = true;
   rig.stage->signature.inputs.front().shape = {1, kHuge, 262'144};
-  check::failed(rig.tryLoad(spec), ErrorCode::kInternal, "cannot be loaded");
+  check::failed(rig.tryLoad(spec), ErrorCode::kOutOfMemory, "cannot be loaded");
   check::equal(rig.stage->live(), std::size_t{0}, "models");
 });
 

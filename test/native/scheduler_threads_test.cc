@@ -9,6 +9,7 @@
 #include <latch>
 #include <memory>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -136,8 +137,11 @@ const std::vector<EngineCase> kNoEngine = {
      [] { return infer::Error{ErrorCode::kEngineUnavailable, "not here", {}}; },
      ErrorCode::kEngineUnavailable, "not here"},
     {"an engine whose opening throws fails the load",
-     []() -> infer::Result<std::shared_ptr<infer::Engine>> { throw std::bad_alloc(); },
+     []() -> infer::Result<std::shared_ptr<infer::Engine>> { throw std::length_error("no"); },
      ErrorCode::kInternal, "affine.onnx: cannot be loaded"},
+    {"and one that memory cannot hold says so",
+     []() -> infer::Result<std::shared_ptr<infer::Engine>> { throw std::bad_alloc(); },
+     ErrorCode::kOutOfMemory, "affine.onnx: cannot be loaded"},
 };
 
 const check::AddEach kNoEngines(kNoEngine, [](const EngineCase& row) {
