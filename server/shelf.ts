@@ -181,9 +181,15 @@ interface Await {
 /** It may be unloaded between two turns of the event loop, so it is asked for until it was held. */
 async function awaitModel({ demand, join, find, name, version }: Await): Promise<Served> {
   let held: Served | undefined;
+  let onTaken = () => {};
+  // Who holds it must not go on waiting: what it waits for may want to unload it.
+  const taken = new Promise<void>(resolve => {
+    onTaken = resolve;
+  });
   const take = (served: Served) => {
     if (held === undefined) held = served;
     else served.release();
+    onTaken();
   };
   for (;;) {
     const found = find();
@@ -192,7 +198,7 @@ async function awaitModel({ demand, join, find, name, version }: Await): Promise
     if (typeof found === 'string' && found !== 'evicted') throw missingError(found, name, version);
     const leave = join(take);
     try {
-      await demand();
+      await Promise.race([demand(), taken]);
     } catch (error) {
       if (held === undefined) throw error;
     } finally {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The shelves of all HTTP threads as one: what is done on one of them is done on all.
 // Threads: main only.
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
 import { InferenceError } from '../lib/index.js';
+import { filesIn } from './model_files.js';
 import type { Shelves } from './registry/index.js';
 import { type DirectoryEntry, type LoadOrder, labelOf, type Shelf, type Use } from './shelf.js';
 
@@ -80,22 +80,4 @@ async function factsOf(path: string): Promise<string> {
     return `${file} ${found?.dev} ${found?.ino} ${found?.size} ${found?.mtimeNs}`;
   });
   return (await Promise.all(facts)).join('\n');
-}
-
-/** Beyond these nothing is looked at: a directory of a model has some ten. */
-const mostFiles = 10_000;
-
-/** The path, and what lies below it, level by level; not behind links, which may lead into any tree, also round. */
-async function filesIn(path: string): Promise<readonly string[]> {
-  const files = [path];
-  const folders = [path];
-  for (const folder of folders) {
-    // A file has no entries, and those of a folder that cannot be read are not loaded either.
-    const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-    const names = entries.map(({ name }) => join(folder, name)).sort();
-    files.push(...names.slice(0, mostFiles - files.length));
-    if (files.length >= mostFiles) return files;
-    for (const entry of entries) if (entry.isDirectory()) folders.push(join(folder, entry.name));
-  }
-  return files;
 }

@@ -30,9 +30,18 @@ export function readNpy(file: Uint8Array, where: string): NpyArray {
     const expected = `${count * kind.bytes} bytes behind the header for ${quote(descr)} and shape [${shape.join(', ')}]`;
     throw badInput(where, expected, `${body.length}`);
   }
+  checkSizes(shape, bytes.length, where);
+  if (kind.array === undefined && (count > mostTexts || body.length > mostTextBytes)) {
+    const expected = `at most ${mostTexts} texts of together ${mostTextBytes} bytes`;
+    throw badInput(where, expected, `${count} of ${body.length}`);
+  }
   const data = kind.array === undefined ? readTexts(body, kind, where) : viewOf(body, kind, count);
   return { type: kind.type, shape, data, isFortran };
 }
+
+/** They are read in one go. */
+const mostTexts = 16_384;
+const mostTextBytes = 2 ** 20;
 
 const magic = Buffer.from('\x93NUMPY', 'latin1');
 /** As NumPy reads at most, so that nobody has to parse more. */
@@ -107,6 +116,12 @@ function readShape(tuple: string, where: string): number[] {
     if (size >= 0 && size <= longestAxis) return size;
     throw badInput(where, `shape[${axis}] to be an integer from 0 to ${longestAxis}`, quote(text));
   });
+}
+
+/** An axis longer than the file is a lie, also where an empty one beside it makes the array empty. */
+function checkSizes(shape: readonly number[], bytes: number, where: string): void {
+  if (!shape.includes(0) || shape.every(size => size <= bytes)) return;
+  throw badInput(where, `axes of at most ${bytes}, the bytes of the file`, `[${shape.join(', ')}]`);
 }
 
 function countOf(shape: readonly number[], where: string): number {

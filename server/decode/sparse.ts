@@ -2,7 +2,7 @@
 // A sparse matrix as SciPy's save_npz() writes it -> the matrix with its zeros.
 import { numbersOf } from '../numbers.js';
 import { eachInSlices } from './arrays.js';
-import { badInput, quoteAll } from './describe.js';
+import { badInput, quote, quoteAll } from './describe.js';
 import type { NpyArray } from './npy.js';
 
 type Arrays = ReadonlyMap<string, NpyArray>;
@@ -25,7 +25,7 @@ export async function toDense(arrays: Arrays): Promise<NpyArray> {
   const [rows, columns] = shapeOf(arrays);
   const values = valuesOf(arrays);
   const size = rows * columns;
-  if (size * 8 > mostBytes) {
+  if (Math.max(rows, 1) * Math.max(columns, 1) * 8 > mostBytes) {
     const got = `${rows} x ${columns}`;
     throw badInput('body', `a matrix of at most ${mostBytes} bytes with its zeros`, got);
   }
@@ -50,7 +50,7 @@ function kindOf(values: BigInt64Array | BigUint64Array) {
 function textOf(arrays: Arrays): string {
   const format = String(arrays.get('format')?.data[0]);
   if (['csr', 'csc', 'coo'].includes(format)) return format;
-  throw badInput('entry "format.npy"', 'csr, csc or coo', format);
+  throw badInput('entry "format.npy"', 'csr, csc or coo', quote(format));
 }
 
 function member(arrays: Arrays, name: string): NpyArray {

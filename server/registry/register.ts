@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Registers a model: takes its name, loads it on all HTTP threads, and leads requests to it.
 import { InferenceError, type LoadOptions, type Model } from '../../lib/index.js';
+import { redact } from '../redact.js';
 import { labelOf } from '../shelf.js';
 import { publish } from './publish.js';
 import { takeRoom } from './room.js';
@@ -117,7 +118,9 @@ async function load(state: State, job: Job, early: Entry | undefined): Promise<R
   };
   try {
     if (entry !== undefined) await publish(state, entry.name); // it has no workers yet, but is known
-    giveBack = once(await takeRoom(state, { name: options.name ?? request.url, sizeBytes }));
+    giveBack = once(
+      await takeRoom(state, { name: options.name ?? redact(request.url), sizeBytes }),
+    );
     const model = await loadWith(state, orderOf(state, { id, located }, options), request.workers);
     if (entry !== undefined) return await settle(model);
     giveBack(); // whoever changes that name now may wait for room

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // How large the files of a model are: what is known of its memory before it is loaded.
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { filesIn } from '../model_files.js';
 
 /** @returns  bytes of the file, or of all files in the directory; 0 for what cannot be read, which loading will say. */
 export async function sizeOf(path: string): Promise<number> {
-  const names = await readdir(path, { recursive: true }).catch(() => []); // a file has none
-  const files = names.length === 0 ? [path] : names.map(name => join(path, name));
-  const sizes = await Promise.all(files.map(sizeOfFile));
+  const sizes = await Promise.all((await filesIn(path)).map(sizeOfFile));
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 

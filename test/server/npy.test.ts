@@ -187,6 +187,16 @@ const broken = [
     says: /expected 4 bytes behind .*, got 5$/,
   },
   {
+    name: 'many rows of nothing',
+    file: npyFile(header('<f4', '(2147483647, 0)'), Buffer.alloc(0)),
+    says: /axes of at most \d+, the bytes of the file, got \[2147483647, 0\]$/,
+  },
+  {
+    name: 'more texts than are read in one go',
+    file: npyFile(header('|S1', '(20000,)'), Buffer.alloc(20_000)),
+    says: /at most 16384 texts of together 1048576 bytes, got 20000 of 20000$/,
+  },
+  {
     name: 'bytes where there are no elements',
     file: npyFile(header('<f4', '(0, 2147483647)'), four),
     says: /expected 0 bytes behind .*, got 4$/,

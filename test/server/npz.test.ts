@@ -121,7 +121,7 @@ t.test('sparse matrices of SciPy become dense ones', async t => {
     t.same(dense.data, Float64Array.of(1, 0, 2.5, 0, 0, 3), name);
   }
   const error = await failure(readNpz(archive('dia'), 10_000).then(toDense));
-  t.match(error.message, /^entry "format.npy": expected csr, csc or coo, got dia$/);
+  t.match(error.message, /^entry "format.npy": expected csr, csc or coo, got "dia"$/);
 });
 
 t.test('a sparse matrix that contradicts itself is refused', async t => {

@@ -273,6 +273,13 @@ const refused: readonly Refused[] = [
     says: /^body: expected at most 100 levels of nesting/,
   },
   {
+    name: 'an index with a text without end',
+    path: '/v2/repository/index',
+    body: `"${'\\"'.repeat(45_000)}`, // by an expression that goes back it takes a second
+    status: 400,
+    says: /^body: expected a JSON object/,
+  },
+  {
     name: 'another compression',
     path: infer,
     body: good,

@@ -86,23 +86,25 @@ function replyOf(contentType: string, body: JsonAnswer['body'], timing?: JsonTim
 
 async function answerTensors(
   { tensors, endsMs, areImages }: Extract<Decoded, { kind: 'tensors' }>,
-  { request, served, config }: Prediction,
+  { request, served, given, config }: Prediction,
   { to, contentType }: AnswerType,
 ): Promise<HttpReply> {
   const { model } = served;
   const { maxResponseBytes, profile } = config;
+  // The fields of a form are copies of the body that stay as long as the request does.
+  const release = given.form === undefined ? request.releaseBody : () => {};
   const leftMs = endsMs - performance.now();
   if (leftMs <= 0) throw late();
   const timeout = leftMs < Number.POSITIVE_INFINITY ? { timeoutMs: leftMs } : {};
   const options = { signal: request.signal, ...timeout };
   if (areImages && to === 'json') {
-    request.releaseBody(); // it is tensors now
+    release(); // it is tensors now
     const outputs = await model.predict(tensors, options);
     return textReply(contentType, classesOf(model.info, outputs, profile));
   }
   const timed = { timing: request.asksForTiming };
   const answer = model.predictBytes(tensors, { ...options, ...timed, to, maxResponseBytes });
-  request.releaseBody(); // its elements are copied
+  release(); // its elements are copied
   const { body, timing } = await answer;
   return replyOf(contentType, body, timing);
 }

@@ -34,13 +34,17 @@ export function parseObject(text: string, where: string): JsonObject {
   return value;
 }
 
-/** How deep brackets are open at most, those in texts left out; of any text. */
+/** How deep brackets are open at most, those in texts left out; of any text, in one pass: an expression would go back. */
 function depthOf(text: string): number {
   let open = 0;
   let deepest = 0;
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{}\]]/gs)) {
-    if (token === '[' || token === '{') deepest = Math.max(deepest, ++open);
-    else if (token === ']' || token === '}') open--;
+  let isInText = false;
+  for (let at = 0; at < text.length; at++) {
+    const sign = text[at];
+    if (sign === '"') isInText = !isInText;
+    else if (isInText) at += sign === '\\' ? 1 : 0;
+    else if (sign === '[' || sign === '{') deepest = Math.max(deepest, ++open);
+    else if (sign === ']' || sign === '}') open--;
   }
   return deepest;
 }
