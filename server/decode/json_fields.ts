@@ -1,26 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Several fields, each with the JSON value of one input -> one body in the form of the Open Inference Protocol.
-import type { ElementType, TensorSpec } from '../../lib/index.js';
+import type { TensorSpec } from '../../lib/index.js';
+import { datatypes } from './datatypes.js';
 import { badInput, quote } from './describe.js';
 import { type Fields, fieldOf } from './fields.js';
-
-/** @source Open Inference Protocol, table of tensor data types. */
-const datatypes: Readonly<Record<ElementType, string>> = {
-  float32: 'FP32',
-  float64: 'FP64',
-  float16: 'FP16',
-  bfloat16: 'BF16',
-  int8: 'INT8',
-  int16: 'INT16',
-  int32: 'INT32',
-  int64: 'INT64',
-  uint8: 'UINT8',
-  uint16: 'UINT16',
-  uint32: 'UINT32',
-  uint64: 'UINT64',
-  bool: 'BOOL',
-  string: 'BYTES',
-};
 
 /** Reading it for its shape takes the thread some milliseconds. */
 const mostJsonBytes = 2 ** 20;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which model a request of the Open Inference Protocol means, and what the protocol tells about it.
 import type { ElementType, TensorSpec } from '../../../lib/index.js';
+import { datatypes } from '../../decode/datatypes.js';
 import { headerOf } from '../../headers.js';
 import type { Registration, Registry } from '../../registry/index.js';
 import type { HttpRequest, ServerContext } from '../../route.js';
@@ -8,24 +9,6 @@ import type { Served } from '../../shelf.js';
 import { choose, countVariant } from '../../traffic.js';
 import { withServed } from '../../with_served.js';
 import { refusal } from './errors.js';
-
-/** Names of the element types on the wire; TYPE_ and the name stand in configurations, but for strings. */
-export const datatypes: Readonly<Record<ElementType, string>> = {
-  float32: 'FP32',
-  float64: 'FP64',
-  float16: 'FP16',
-  bfloat16: 'BF16',
-  int8: 'INT8',
-  int16: 'INT16',
-  int32: 'INT32',
-  int64: 'INT64',
-  uint8: 'UINT8',
-  uint16: 'UINT16',
-  uint32: 'UINT32',
-  uint64: 'UINT64',
-  bool: 'BOOL',
-  string: 'BYTES',
-};
 
 const shownCharacters = 128;
 
